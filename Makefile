@@ -1,0 +1,48 @@
+# make demo   default, mimetic and impulse on real digits: a table and pictures, a few CPU minutes
+# make test   what CI runs: format, lint, types, import direction, tests
+# Both make .venv on their first call and reuse it afterwards.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# torch is named beside timm in one pip command: left alone, timm's torchvision may bring another torch.
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+INPUTS := pyproject.toml constraints.txt
+
+.PHONY: demo test format slow bench clean
+
+demo: $(VENV)/.core
+	$(BIN)/headstart demo
+
+test: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+slow: $(VENV)/.dev
+	$(BIN)/pytest -m slow
+
+bench: $(VENV)/.dev
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+clean:
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: $(INPUTS) | $(BIN)/python
+	@echo "installing headstart into $(VENV) (a minute or two, once)"
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.dev: $(INPUTS) | $(BIN)/python
+	@echo "installing headstart[timm,dev] into $(VENV) (a minute or two, once)"
+	$(PIP) timm -e ".[timm,dev]"
+	@touch $@ $(VENV)/.core
