@@ -1,0 +1,38 @@
+"""What every test stands on: few threads, and a timm that can be imported."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import torch
+
+torch.set_num_threads(2)
+
+
+def declare_missing_torchvision_operators() -> torch.library.Library | None:
+    """Let ``import torchvision`` (and so ``import timm``) succeed where its binary part cannot load.
+
+    torchvision's C++ extension is built for one torch build. Beside another one (a CPU wheel, say) it does
+    not load, and the import ends in "operator torchvision::nms does not exist", although timm's models
+    never call nms. Declaring the signatures is enough; the operators still can't be run. Where the
+    extension does load, it is loaded here as torchvision itself would do it, and nothing is declared.
+    """
+    spec = importlib.util.find_spec("torchvision")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(spec.submodule_search_locations[0])
+    for extension in (*folder.glob("_C*.so"), *folder.glob("_C*.pyd")):
+        try:
+            torch.ops.load_library(extension)
+        except OSError:
+            continue
+        return None
+    library = torch.library.Library("torchvision", "DEF")
+    for operator in ("nms", "qnms"):
+        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return library
+
+
+# Kept in a name: the operators vanish with the library object.
+TORCHVISION_OPERATORS = declare_missing_torchvision_operators()
