@@ -1,0 +1,75 @@
+"""From a recipe to its data and its model, weights and all."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from headstart.data import Dataset, Split, load_dataset, normalize
+from headstart.errors import HeadstartError
+from headstart.initialization import init_, resolve
+from headstart.models.vit import create_vit
+from headstart.training.recipe import Recipe
+from headstart.training.seeds import generator, seeded
+
+if TYPE_CHECKING:
+    from headstart.initialization import InitReport
+
+__all__ = ["build_dataset", "build_model", "initialize", "sample_images"]
+
+
+def build_dataset(recipe: Recipe) -> Dataset:
+    """The recipe's data, split by ``split_seed``: the same images for every seed and arm."""
+    dataset = load_dataset(
+        recipe.dataset, limit=recipe.limit, val_fraction=recipe.val_fraction, seed=recipe.split_seed
+    )
+    if recipe.flip and not dataset.flip_ok:
+        raise HeadstartError(
+            f"a mirrored image of {dataset.name} may mean something else; use --set flip=false."
+        )
+    if len(dataset.val) == 0:
+        raise HeadstartError(
+            f"val_fraction {recipe.val_fraction} leaves no validation image; use a larger one."
+        )
+    return dataset
+
+
+def build_model(recipe: Recipe, dataset: Dataset) -> nn.Module:
+    """The recipe's ViT with its usual weights, drawn from ``recipe.seed``; global random state untouched."""
+    with seeded(recipe.seed, "weights"):
+        return create_vit(
+            recipe.model,
+            image_size=dataset.image_size,
+            patch_size=recipe.patch_size,
+            num_classes=len(dataset.classes),
+            heads=recipe.heads,
+            width=recipe.width,
+            depth=recipe.depth,
+            mlp_ratio=recipe.mlp_ratio,
+            drop_path=recipe.drop_path,
+            pool=recipe.pool,
+            registers=recipe.registers,
+            position=recipe.position,
+            in_channels=dataset.channels,
+        )
+
+
+def initialize(model: nn.Module, recipe: Recipe, dataset: Dataset) -> InitReport:
+    """Apply ``recipe.init`` to ``model`` in place, with training images when the scheme asks for some."""
+    images = None
+    if resolve(recipe.init).uses_images:
+        sample = sample_images(dataset.train, recipe.init_images, recipe.seed)
+        images = normalize(sample, dataset.mean, dataset.std)
+    with warnings.catch_warnings():
+        # The same sentences are in report.notes, which are shown once instead of once per seed.
+        warnings.simplefilter("ignore", UserWarning)
+        return init_(model, recipe.init, images=images, generator=generator(recipe.seed, "init"))
+
+
+def sample_images(split: Split, count: int, seed: int) -> Tensor:
+    """``count`` images of ``split`` (all, if it has fewer) as stored: uint8 (count, C, height, width)."""
+    order = torch.randperm(len(split), generator=generator(seed, "sample"))[:count]
+    return split.images[order.to(split.images.device)]

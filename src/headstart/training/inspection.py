@@ -1,0 +1,65 @@
+"""A run opened again: its model with the last weights, and images to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from headstart.data import Dataset, normalize
+from headstart.errors import HeadstartError
+from headstart.training.build import build_dataset, build_model, sample_images
+from headstart.training.checkpoint import load_weights
+from headstart.training.recipe import Recipe
+from headstart.training.run_folder import read_json
+
+__all__ = ["Run", "load_run"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained or half-trained model and what it was trained on."""
+
+    recipe: Recipe
+    dataset: Dataset
+    model: nn.Module  # in eval mode, on the CPU
+    finished: bool
+
+    def pictures(self, count: int) -> Tensor:
+        """``count`` validation images as stored, uint8 (count, C, height, width); at every call the same."""
+        return sample_images(self.dataset.val, count, self.recipe.split_seed)
+
+    def normalize(self, pictures: Tensor) -> Tensor:
+        """Stored images as the model sees them."""
+        return normalize(pictures, self.dataset.mean, self.dataset.std)
+
+    @property
+    def title(self) -> str:
+        """What this is, in a line."""
+        state = "trained" if self.finished else "half-trained"
+        return f"{self.recipe.dataset_name}, {self.recipe.init}, seed {self.recipe.seed}, {state}"
+
+
+def load_run(folder: str | Path) -> Run:
+    """The run in ``folder``: final weights when it is finished, else those after its last finished pass.
+
+    Raises :class:`~headstart.errors.HeadstartError` when the folder holds no run.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise HeadstartError(f"there is no run folder {folder}; expected one that `headstart train` wrote.")
+    if (folder / "results.json").exists():
+        runs = sorted(path.parent.relative_to(folder).as_posix() for path in folder.glob("*/*/result.json"))
+        raise HeadstartError(f"{folder} holds a comparison; name one of its runs: {', '.join(runs)}.")
+    stored = read_json(folder / "config.json")
+    keys = {key: value for key, value in stored["config"].items() if key != "scheme"}
+    recipe = Recipe(**{**keys, "dataset": stored.get("dataset", keys["dataset"])})
+    dataset = build_dataset(recipe)
+    model = build_model(recipe, dataset)
+    finished = (folder / "model.safetensors").exists()
+    weights = folder / ("model.safetensors" if finished else "checkpoint.safetensors")
+    if not weights.exists():
+        raise HeadstartError(f"{folder} has no finished pass yet; run it for at least one pass.")
+    load_weights(weights, model)
+    return Run(recipe, dataset, model.eval(), finished)

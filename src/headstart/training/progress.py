@@ -1,0 +1,74 @@
+"""What a run shows while it goes: a live line on a terminal, one line per pass anywhere else."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+__all__ = ["RunProgress"]
+
+# Reading the loss waits for the device; four times a second costs nothing and looks alive.
+REFRESH_SECONDS = 0.25
+
+
+class RunProgress:
+    """Loss, accuracy, images/s and time left of one run. Without a console it is silent."""
+
+    def __init__(self, console: Console | None, title: str, steps: int, done: int = 0) -> None:
+        self.console, self.title, self.steps, self.images = console, title, steps, 0
+        self.text, self.rate, self.shown = "", "", 0.0
+        self.steps_done, self.resumed_at, self.started = done, done, time.monotonic()
+        self.bar: Progress | None = None
+        if console is not None and console.is_terminal:
+            self.bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=20),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[text]}"),
+                TimeRemainingColumn(),
+                console=console,
+                transient=True,
+            )
+            self.task = self.bar.add_task(title, total=steps, completed=done, text="")
+
+    def __enter__(self) -> RunProgress:
+        if self.bar is not None:
+            self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def step(self, loss: Tensor, images: int) -> None:
+        """One optimizer step was queued."""
+        self.steps_done, self.images = self.steps_done + 1, self.images + images
+        now = time.monotonic()
+        if self.bar is None or now - self.shown < REFRESH_SECONDS:
+            return
+        self.shown, rate = now, self.images / (now - self.started)
+        text = f"loss {loss.item():.3f} {self.text} {rate:,.0f} images/s"
+        self.bar.update(self.task, completed=self.steps_done, text=text)
+
+    def passed(self, row: dict[str, Any], passes: int) -> None:
+        """One pass is over; ``row`` is its line of the history."""
+        self.text = f"val {row['val_accuracy']:.1%}"
+        if self.bar is not None:
+            self.bar.update(self.task, completed=self.steps_done)
+        elif self.console is not None:
+            elapsed = time.monotonic() - self.started
+            left = elapsed / max(1, self.steps_done - self.resumed_at) * (self.steps - self.steps_done)
+            self.console.print(
+                f"{self.title} · pass {row['pass']}/{passes} · loss {row['train_loss']:.3f} · "
+                f"train {row['train_accuracy']:.1%} · val {row['val_accuracy']:.1%} · "
+                f"{row['images_per_second']:,.0f} images/s · {left:.0f} s left",
+                highlight=False,
+                markup=False,
+            )

@@ -1,0 +1,85 @@
+"""Where numbers come from: versions, hardware, commit and command, without any path of the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from headstart.training.recipe import Recipe
+from headstart.training.recipes import RECIPES
+
+__all__ = ["command", "commit", "hardware", "versions"]
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of Python and of the packages that decide the numbers; None for one that is not installed."""
+
+    def version(package: str) -> str | None:
+        try:
+            return metadata.version(package)
+        except metadata.PackageNotFoundError:
+            return None
+
+    packages = {package: version(package) for package in ("headstart", "torch", "accelerate")}
+    return {"python": platform.python_version(), **packages}
+
+
+def hardware() -> dict[str, Any]:
+    """CPU name and cores, threads that torch uses, and the GPU's name or None."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {"cpu": _cpu_name(), "cores": os.cpu_count(), "threads": torch.get_num_threads(), "gpu": gpu}
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def commit() -> str | None:
+    """The commit of the source that runs, ``-dirty`` if changed since; None outside a repository."""
+    source = Path(__file__).parents[1]
+
+    def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["git", *arguments], cwd=source, capture_output=True, text=True, check=False)
+
+    try:
+        # Installed into some other project's environment, the enclosing repository is not ours.
+        if git("ls-files", "--error-unmatch", Path(__file__).as_posix()).returncode:
+            return None
+        dirty = git("diff", "--quiet", "HEAD", "--", ".").returncode
+        return git("rev-parse", "HEAD").stdout.strip() + ("-dirty" if dirty else "")
+    except OSError:  # no git
+        return None
+
+
+def command(recipe: Recipe, arms: list[str], seeds: list[int]) -> str:
+    """The shortest command that asks for this comparison, from the named recipe that lies nearest."""
+
+    def changed(base: Recipe) -> list[str]:
+        skip = {"dataset", "init", "seed"}
+        theirs, ours = base.portable(), recipe.portable()
+        keys = [key for key in ours if key not in skip and ours[key] != theirs[key]]
+        return [f"--set {key}={_text(ours[key])}" for key in keys]
+
+    named = {name: make() for name, make in RECIPES.items()}
+    near = {name: changed(r) for name, r in named.items() if r.dataset == recipe.dataset_name}
+    name = min(near, key=lambda n: (len(near[n]), n != recipe.dataset_name))
+    words = ["headstart compare", recipe.dataset_name]
+    words += [f"--recipe {name}"] * (name != recipe.dataset_name) + near[name]
+    words += [f"--init {','.join(arms)}", f"--seeds {len(seeds)}"]
+    return " ".join(words + [f"--seed {seeds[0]}"] * (seeds[0] != 0))
+
+
+def _text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value).lower()

@@ -1,0 +1,131 @@
+"""A recipe: everything that decides a run, in one frozen, typed, flat record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from headstart.errors import HeadstartError, unknown
+
+__all__ = ["Recipe"]
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Recipe(BaseModel):
+    """How to train one model; two equal recipes give two equal runs.
+
+    Keys are flat, so that ``override(["passes=3"])`` and ``--set passes=3`` reach all of them. ``None`` for
+    ``width``, ``depth`` or ``heads`` takes the value of the named ``model``. A *pass* is one look at every
+    training image.
+
+    Raises :class:`~headstart.errors.HeadstartError` for an unknown key (naming the nearest) or a value of the
+    wrong type or range.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # data
+    dataset: str = "digits"
+    limit: Count | None = None  # keep that many training images, all classes alike
+    val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    split_seed: int = (
+        0  # which images are kept and validated on: the same for every seed, so that runs can be paired
+    )
+    crop: Annotated[int, Field(ge=0)] = 0  # random shift by up to that many pixels
+    flip: bool = False
+    # model
+    model: Literal["tiny", "small", "base"] = "tiny"
+    width: Count | None = None
+    depth: Count | None = None
+    heads: Count | None = None
+    patch_size: Count = 4
+    mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
+    drop_path: Share = 0.0
+    pool: Literal["mean", "class"] = "mean"
+    registers: Annotated[int, Field(ge=0)] = 0
+    position: Literal["learned", "sincos", "harmonic"] = "learned"
+    # initialization
+    init: str = "impulse"
+    init_images: Count = 256  # unlabelled training images shown to schemes that ask for some
+    # optimisation
+    passes: Count = 100
+    batch_size: Count = 128
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    min_lr: Annotated[float, Field(ge=0, le=1)] = 0.01  # where the cosine ends, as a share of lr
+    warmup: Share = 0.1  # share of all steps
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    label_smoothing: Share = 0.1
+    clip: Annotated[float, Field(gt=0)] | None = 1.0  # largest gradient norm
+    # running
+    seed: int = 0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: float32 on CPU, bfloat16 on CUDA
+    compile: bool = False
+    eval_batch: Count = 512
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _readable(error) from None
+
+    def override(self, assignments: Iterable[str]) -> Recipe:
+        """The same recipe with ``key=value`` strings applied; ``none`` clears an optional key.
+
+        >>> Recipe().override(["passes=3", "betas=0.9,0.95"]).betas
+        (0.9, 0.95)
+        """
+        values: dict[str, Any] = {}
+        for assignment in assignments:
+            key, equals, text = (part.strip() for part in assignment.partition("="))
+            if not equals or not key:
+                raise HeadstartError(
+                    f"--set expects key=value, got {assignment!r}; for example --set passes=3."
+                )
+            values[key] = text
+            if text.lower() == "none":
+                values[key] = None
+            elif key == "betas":
+                values[key] = text.strip("()[]").split(",")
+        return Recipe(**{**self.model_dump(), **values})
+
+    @property
+    def dataset_name(self) -> str:
+        """The dataset without the place where it lies: ``cifar10`` for ``cifar10:/some/folder``."""
+        return self.dataset.partition(":")[0]
+
+    def portable(self) -> dict[str, Any]:
+        """All keys as JSON values, the dataset by name only: the same on every machine."""
+        return {**self.model_dump(mode="json"), "dataset": self.dataset_name}
+
+    @property
+    def config_hash(self) -> str:
+        """First 12 hex digits of the SHA-256 of the canonical JSON of :meth:`portable`."""
+        return config_hash(self.portable())
+
+
+def config_hash(config: dict[str, Any]) -> str:
+    """First 12 hex digits of the SHA-256 of ``config`` as JSON with sorted keys and no spaces."""
+    text = json.dumps(config, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _readable(error: ValidationError) -> HeadstartError:
+    """Pydantic's first complaint in one line: the key, what was expected, what was got, what to type."""
+    first = error.errors()[0]
+    key = str(first["loc"][0])
+    if first["type"] == "extra_forbidden":
+        return unknown("recipe key", key, Recipe.model_fields)
+    expected = first["msg"].replace("Input should be ", "").split(", unable to")[0]
+    default = Recipe.model_fields[key].default
+    example = ",".join(map(str, default)) if isinstance(default, tuple) else str(default).lower()
+    return HeadstartError(
+        f"recipe key {key!r}: expected {expected}, got {first['input']!r}; for example --set {key}={example}."
+    )

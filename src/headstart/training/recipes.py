@@ -1,0 +1,84 @@
+"""Named recipes: functions that return one. ``--recipe NAME`` picks one, ``--set key=value`` changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from headstart.errors import unknown
+from headstart.training.recipe import Recipe
+
+__all__ = ["RECIPES", "cifar10", "cifar10_small", "digits", "named_recipe", "recipe_for"]
+
+
+def digits() -> Recipe:
+    """Handwritten digits of 8×8 pixels, one token per pixel: small enough for a CPU.
+
+    Command: ``headstart demo``.
+    """
+    return Recipe(
+        dataset="digits",
+        patch_size=1,
+        width=96,
+        depth=4,
+        heads=3,
+        crop=1,
+        passes=12,
+        batch_size=128,
+        lr=1e-3,
+    )
+
+
+def cifar10_small() -> Recipe:
+    """5,000 images of CIFAR-10 and a ViT of width 96: minutes on a CPU, and shows what the start is worth.
+
+    Command: ``headstart compare cifar10 --recipe cifar10_small --init default,mimetic,impulse --seeds 3``.
+    """
+    return Recipe(
+        dataset="cifar10",
+        limit=5000,
+        width=96,
+        depth=4,
+        heads=3,
+        patch_size=4,
+        crop=4,
+        flip=True,
+        passes=8,
+        batch_size=128,
+        lr=1e-3,
+    )
+
+
+def cifar10() -> Recipe:
+    """All of CIFAR-10 with ViT-Tiny at patch size 4.
+
+    Command: ``headstart compare cifar10 --init default,mimetic,impulse --seeds 3``. Meant for a GPU.
+    """
+    return Recipe(
+        dataset="cifar10", model="tiny", patch_size=4, crop=4, flip=True, passes=100, batch_size=512
+    )
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "digits": digits,
+    "cifar10": cifar10,
+    "cifar10_small": cifar10_small,
+}
+
+
+def named_recipe(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises :class:`~headstart.errors.HeadstartError` naming the near matches when there is none.
+    """
+    if name not in RECIPES:
+        raise unknown("recipe", name, RECIPES)
+    return RECIPES[name]()
+
+
+def recipe_for(dataset: str) -> Recipe:
+    """The default recipe of a dataset: ``digits``, ``cifar10`` or ``cifar10:FOLDER``."""
+    name = dataset.partition(":")[0]
+    defaults = {"digits": digits, "cifar10": cifar10}
+    if name not in defaults:
+        raise unknown("dataset", dataset, defaults)
+    return defaults[name]().model_copy(update={"dataset": dataset})
