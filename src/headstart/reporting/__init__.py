@@ -1,0 +1,7 @@
+"""Reporting: tables and pictures made from result files and reports, never from a training loop."""
+
+from headstart.reporting.curves import draw_curves
+from headstart.reporting.heads import draw_attention, inspect_model, save_figure
+from headstart.reporting.tables import markdown_table, rich_table
+
+__all__ = ["draw_attention", "draw_curves", "inspect_model", "markdown_table", "rich_table", "save_figure"]

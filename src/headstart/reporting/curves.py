@@ -1,0 +1,84 @@
+"""Learning curves of a comparison: validation accuracy over passes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+__all__ = ["draw_curves"]
+
+# Okabe and Ito's palette: told apart by every kind of colour vision; the first arm, the reference, is grey.
+PALETTE = ["#666666", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
+STYLES = ["-", "--", ":"]  # once the colours are used up
+INK = "#333333"
+
+
+def draw_curves(results: dict[str, Any], path: str | Path) -> Path:
+    """Write a PNG: one line per arm, the mean over its seeds, and a band from the lowest seed to the highest.
+
+    ``results`` is the content of a ``results.json``. Returns ``path``.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    figure = Figure(figsize=(7, 4.2), dpi=160, layout="constrained")
+    axes = figure.subplots()
+    ends = []
+    for index, arm in enumerate(results["arms"]):
+        runs = [[row["val_accuracy"] for row in run["history"]] for run in arm["runs"]]
+        passes = [row["pass"] for row in arm["runs"][0]["history"]]
+        columns = list(zip(*runs, strict=True))
+        mean = [sum(column) / len(column) for column in columns]
+        color, style = PALETTE[index % len(PALETTE)], STYLES[index // len(PALETTE) % len(STYLES)]
+        marker = "o" if len(passes) == 1 else None
+        axes.plot(passes, mean, color=color, linestyle=style, linewidth=2, marker=marker)
+        if len(runs) > 1:
+            low, high = [min(c) for c in columns], [max(c) for c in columns]
+            axes.fill_between(passes, low, high, color=color, alpha=0.15, linewidth=0)
+        ends.append((mean[-1], arm["name"], color))
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(max(0.0, bottom), min(1.0, top))
+    _label_ends(axes, passes[-1], ends)
+    axes.set_xlim(min(1, passes[-1] - 1), passes[-1])
+    axes.set_xlabel("passes over the training set")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    axes.set_title(
+        f"{results['config']['dataset']}: validation accuracy, {_seeds(results)}",
+        loc="left",
+        color=INK,
+        fontsize=11,
+    )
+    axes.grid(axis="y", color="#dddddd", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=INK)
+    path = Path(path)
+    figure.savefig(path)
+    return path
+
+
+def _label_ends(axes: Any, x: int, ends: list[tuple[float, str, str]]) -> None:
+    """Names at the lines' ends instead of a legend, pushed apart where they would lie on each other."""
+    bottom, top = axes.get_ylim()
+    gap, previous = 0.055 * (top - bottom), float("-inf")
+    # Start low enough that the pushed-up ones still end inside the picture.
+    ceiling = top - gap * (len(ends) - 1)
+    for rank, (value, name, color) in enumerate(sorted(ends)):
+        y = max(min(value, ceiling + gap * rank), previous + gap)
+        previous = y
+        axes.annotate(
+            name,
+            (x, y),
+            xytext=(6, 0),
+            textcoords="offset points",
+            color=color,
+            va="center",
+            fontsize=9,
+            annotation_clip=False,
+        )
+
+
+def _seeds(results: dict[str, Any]) -> str:
+    n = max(arm["n"] for arm in results["arms"])
+    return "one seed" if n == 1 else f"mean and range of {n} seeds"

@@ -1,0 +1,123 @@
+"""Pictures of attention: what each head of each block looks at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headstart.errors import HeadstartError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import Tensor, nn
+
+    from headstart.initialization import InitReport
+
+__all__ = ["draw_attention", "inspect_model", "save_figure"]
+
+
+def inspect_model(
+    model: nn.Module,
+    images: Tensor,
+    pictures: Tensor,
+    folder: str | Path,
+    *,
+    query: tuple[int, int] | None = None,
+    title: str = "",
+) -> tuple[InitReport, list[Path]]:
+    """Measure the heads of ``model`` on ``images`` (as it sees them) and draw where they look on each.
+
+    Writes ``attention.png`` (:func:`draw_attention`, with ``pictures`` the stored uint8 images) and
+    ``heads-trained.png`` (means over the images) into ``folder``; returns the report and the two paths.
+    """
+    from headstart.attention import attention_view
+    from headstart.initialization import measure
+
+    view, folder = attention_view(model), Path(folder)
+    drawn = draw_attention(
+        view.maps(images),
+        view.grid,
+        view.prefix,
+        pictures,
+        folder / "attention.png",
+        query=query,
+        title=title,
+    )
+    report = measure(model, images)
+    return report, [drawn, save_figure(report.figure(), folder / "heads-trained.png")]
+
+
+def save_figure(figure: Figure, path: str | Path) -> Path:
+    """Write a figure, such as ``InitReport.figure()``, as PNG; returns ``path``."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=160, facecolor="white")
+    return path
+
+
+def draw_attention(
+    maps: list[Tensor],
+    grid: tuple[int, int],
+    prefix: int,
+    pictures: Tensor,
+    path: str | Path,
+    *,
+    query: tuple[int, int] | None = None,
+    title: str = "",
+) -> Path:
+    """Write a PNG of where one patch looks: for each image a panel with rows = blocks and columns = heads.
+
+    Args:
+        maps: for each block the attention (B, H, N, N) with N = prefix + h·w.
+        grid: (h, w) in patches.
+        prefix: class and register tokens in front of the patches.
+        pictures: the images as uint8 (B, C, height, width), drawn beside their panel.
+        path: where to write.
+        query: (row, column) of the looking patch; the middle one when None.
+        title: one line above all.
+
+    Each small map has its own colour scale, from 0 to its largest value, which is printed above it.
+    """
+    from matplotlib.figure import Figure
+
+    h, w = grid
+    row, column = query or (h // 2, w // 2)
+    if not (0 <= row < h and 0 <= column < w):
+        raise HeadstartError(
+            f"query ({row}, {column}) lies outside the {h}×{w} grid of patches; count from 0."
+        )
+    token = prefix + row * w + column
+    blocks, heads, count = len(maps), maps[0].shape[1], len(pictures)
+    cell = 0.85
+    figure = Figure(figsize=(count * (heads + 2.1) * cell + 0.3, blocks * cell * 1.18 + 0.8), dpi=160)
+    figure.suptitle(title, x=0.02, ha="left", fontsize=11)
+    top = 1 - 0.75 / figure.get_figheight()
+    outer = figure.add_gridspec(1, count, left=0.02, right=0.99, top=top, bottom=0.02, wspace=0.12)
+    for image in range(count):
+        inner = outer[image].subgridspec(blocks, heads + 2, wspace=0.12, hspace=0.32)
+        picture = figure.add_subplot(inner[: min(2, blocks), :2])
+        _draw_picture(picture, pictures[image], grid, (row, column))
+        for block in range(blocks):
+            for head in range(heads):
+                axes = figure.add_subplot(inner[block, head + 2])
+                values = maps[block][image, head, token, prefix:].reshape(h, w).float().cpu()
+                axes.imshow(values, cmap="viridis", vmin=0, vmax=float(values.max()))
+                axes.plot(column, row, "s", markersize=3, markerfacecolor="none", markeredgecolor="white")
+                axes.set_title(f"{values.max():.2f}", fontsize=6, pad=2, color="#555555")
+                axes.set_xticks([])
+                axes.set_yticks([])
+                if head == 0:
+                    axes.set_ylabel(f"block {block}", fontsize=7)
+    return save_figure(figure, path)
+
+
+def _draw_picture(axes: Any, picture: Tensor, grid: tuple[int, int], query: tuple[int, int]) -> None:
+    from matplotlib.patches import Rectangle
+
+    pixels = picture.permute(1, 2, 0).cpu()
+    axes.imshow(pixels if pixels.shape[-1] == 3 else pixels[..., 0], cmap="gray")
+    tall, wide = pixels.shape[0] / grid[0], pixels.shape[1] / grid[1]
+    corner = (query[1] * wide - 0.5, query[0] * tall - 0.5)
+    axes.add_patch(Rectangle(corner, wide, tall, fill=False, edgecolor="#D55E00", linewidth=1.5))
+    axes.set_anchor("N")
+    axes.set_axis_off()

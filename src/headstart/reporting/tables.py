@@ -1,0 +1,73 @@
+"""One table from a results file, for the terminal and for Markdown: the same cells in both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["markdown_table", "rich_table"]
+
+
+def table_rows(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and cells in percent: mean ± sample standard deviation, differences paired by seed."""
+    arms = results["arms"]
+    header = ["init", "test accuracy, %", "n", f"difference to {arms[0]['name']} [95 % interval]"]
+    return header, [[arm["name"], _accuracy(arm), str(arm["n"]), _difference(arm)] for arm in arms]
+
+
+def markdown_table(results: dict[str, Any]) -> str:
+    """A Markdown table, and under it what it takes to get the same numbers again."""
+    header, rows = table_rows(results)
+    lines = ["| " + " | ".join(header) + " |", "|---|---:|---:|---:|"]
+    lines += ["| " + " | ".join([f"`{row[0]}`", *row[1:]]) + " |" for row in rows]
+    return "\n".join([*lines, "", _source(results)])
+
+
+def rich_table(results: dict[str, Any]) -> Table:
+    """A table for the terminal; the best mean is bold."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    header, rows = table_rows(results)
+    best = max(arm["mean"] for arm in results["arms"])
+    table = Table(box=box.SIMPLE_HEAD)
+    for index, title in enumerate(header):
+        table.add_column(title, justify="left" if index == 0 else "right")
+    for arm, row in zip(results["arms"], rows, strict=True):
+        # Text, not str: a spec may hold brackets that rich would read as markup.
+        table.add_row(*[Text(cell) for cell in row], style="bold" if arm["mean"] == best else "")
+    return table
+
+
+def _accuracy(arm: dict[str, Any]) -> str:
+    spread = "" if arm["sd"] is None else f" ± {100 * arm['sd']:.1f}"
+    return f"{100 * arm['mean']:.1f}{spread}"
+
+
+def _difference(arm: dict[str, Any]) -> str:
+    if arm["difference"] is None:
+        return "–"
+    if arm["interval"] is None:
+        return _signed(arm["difference"])
+    low, high = arm["interval"]
+    return f"{_signed(arm['difference'])} [{_signed(low)}, {_signed(high)}]"
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "−")
+
+
+def _source(results: dict[str, Any]) -> str:
+    hardware = results["hardware"]
+    machine = hardware["gpu"] or f"{hardware['cores']} CPU cores"
+    seconds = [run["seconds"] for arm in results["arms"] for run in arm["runs"]]
+    commit = f", commit {results['commit'][:10]}" if results["commit"] else ""
+    return (
+        "Mean ± standard deviation over n seeds; the test set is used once, after the last pass. "
+        f"`{results['command']}`: "
+        f"{sum(seconds) / len(seconds):.0f} s a run on {machine}, {results['date']}, "
+        f"config {results['config_hash']}{commit}."
+    )
