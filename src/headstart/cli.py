@@ -1,0 +1,216 @@
+"""The commands: they parse, call and print."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
+
+import typer
+from rich.console import Console
+
+from headstart.errors import HeadstartError
+
+if TYPE_CHECKING:
+    from headstart.training import Recipe
+
+__all__ = ["app", "main"]
+
+EXAMPLES = """
+Examples:
+
+  headstart demo
+
+  headstart compare cifar10 --init default,mimetic,impulse --seeds 5
+
+  headstart train digits --init impulse:sharpness=0.5 --set passes=30
+
+  headstart inspect runs/digits-impulse
+"""
+
+app = typer.Typer(
+    help="Give every attention head a head start: vision transformers that train well on small datasets.",
+    epilog=EXAMPLES.replace("\n", "\n\n"),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+P = ParamSpec("P")
+Out = Annotated[Path | None, typer.Option("--out", help="Folder of the run; the same one again goes on.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable.")
+]
+Limit = Annotated[int | None, typer.Option("--limit", help="Use that many training images.")]
+Named = Annotated[str | None, typer.Option("--recipe", help="Start from a named recipe.")]
+Arms = Annotated[str, typer.Option("--init", help="Initializations, separated by commas.")]
+Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Seeds per initialization.")]
+Seed = Annotated[int, typer.Option("--seed", help="The (first) seed.")]
+Data = Annotated[str, typer.Argument(help="digits, cifar10, or cifar10:FOLDER.")]
+
+
+def _friendly(command: Callable[P, None]) -> Callable[P, None]:
+    """Errors as one red message and exit code 2; Ctrl-C as a word on how to go on."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        errors = Console(stderr=True)
+        try:
+            command(*args, **kwargs)
+        except HeadstartError as error:
+            errors.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            errors.print(
+                "Stopped. Finished passes are kept: the same command goes on from there.", style="yellow"
+            )
+            raise typer.Exit(130) from None
+
+    return run
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"headstart {installed('headstart')}")
+        raise typer.Exit
+
+
+@app.command()
+@_friendly
+def demo(out: Out = None, seeds: Seeds = 3, set_: Set = None) -> None:
+    """Default, mimetic and impulse on real handwritten digits: a few CPU minutes, no download."""
+    from headstart.training import named_recipe
+
+    recipe = named_recipe("digits").override(set_ or [])
+    _compare(recipe, ["default", "mimetic", "impulse"], list(range(seeds)), out or Path("runs/demo"))
+
+
+@app.command()
+@_friendly
+def compare(
+    dataset: Data,
+    init: Arms = "default,mimetic,impulse",
+    seeds: Seeds = 3,
+    seed: Seed = 0,
+    out: Out = None,
+    recipe: Named = None,
+    limit: Limit = None,
+    set_: Set = None,
+) -> None:
+    """Train each initialization with each seed on the same images in the same order; table, curves, heads."""
+    chosen = _recipe(dataset, recipe, limit, set_)
+    arms = [arm.strip() for arm in init.split(",")]
+    _compare(
+        chosen, arms, list(range(seed, seed + seeds)), out or Path(f"runs/compare-{chosen.dataset_name}")
+    )
+
+
+@app.command()
+@_friendly
+def train(
+    dataset: Data,
+    init: Annotated[str | None, typer.Option("--init", help="The initialization.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="The seed.")] = None,
+    out: Out = None,
+    recipe: Named = None,
+    limit: Limit = None,
+    set_: Set = None,
+) -> None:
+    """Train one model."""
+    from headstart.reporting import save_figure
+    from headstart.training import arm_folder, train
+
+    given = {"init": init, "seed": seed}
+    chosen = _recipe(
+        dataset, recipe, limit, [*(set_ or []), *(f"{k}={v}" for k, v in given.items() if v is not None)]
+    )
+    out = out or Path(f"runs/{chosen.dataset_name}-{arm_folder(chosen.init)}")
+    console = Console()
+    heads = out / "heads.png"
+    result = train(chosen, out, console=console, on_start=lambda report: save_figure(report.figure(), heads))
+    console.print(
+        f"test accuracy [bold]{result['test_accuracy']:.1%}[/], val {result['val_accuracy']:.1%}, "
+        f"{result['seconds']:.0f} s, {result['images_per_second']:,.0f} images/s"
+    )
+    _paths(console, [out / "model.safetensors", out / "result.json", heads])
+
+
+@app.command()
+@_friendly
+def inspect(
+    run: Annotated[Path, typer.Argument(help="A folder that `headstart train` wrote.")],
+    images: Annotated[int, typer.Option("--images", min=1, help="Validation images to look at.")] = 3,
+    query: Annotated[
+        tuple[int, int] | None, typer.Option("--query", metavar="ROW COLUMN", help="The looking patch.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the pictures (default: the run's).")
+    ] = None,
+) -> None:
+    """Draw what each head of a trained model looks at, and print its offsets."""
+    from headstart.reporting import inspect_model
+    from headstart.training import load_run
+
+    found = load_run(run)
+    pictures = found.pictures(images)
+    report, paths = inspect_model(
+        found.model, found.normalize(pictures), pictures, out or run, query=query, title=found.title
+    )
+    console = Console()
+    console.print(str(report), markup=False, highlight=False)
+    _paths(console, paths)
+
+
+def _recipe(dataset: str, name: str | None, limit: int | None, assignments: list[str] | None) -> Recipe:
+    from headstart.training import named_recipe, recipe_for
+
+    recipe = recipe_for(dataset) if name is None else named_recipe(name)
+    changes = [f"dataset={dataset}", *([] if limit is None else [f"limit={limit}"]), *(assignments or [])]
+    return recipe.override(changes)
+
+
+def _compare(recipe: Recipe, arms: list[str], seeds: list[int], out: Path) -> None:
+    from headstart.reporting import draw_curves, rich_table, save_figure
+    from headstart.training import arm_folder, compare
+
+    console = Console()
+
+    def picture(arm: str) -> Path:
+        return out / f"heads-{arm_folder(arm)}.png"
+
+    results = compare(
+        recipe,
+        arms,
+        seeds,
+        out,
+        console=console,
+        on_start=lambda arm, report: save_figure(report.figure(), picture(arm)),
+    )
+    curves = draw_curves(results, out / "curves.png")
+    _notes(console, results)
+    console.print(rich_table(results))
+    _paths(console, [out / "results.json", curves, *map(picture, arms)])
+
+
+def _notes(console: Console, results: dict[str, Any]) -> None:
+    for arm in results["arms"]:
+        for note in arm["runs"][0]["notes"]:
+            console.print(f"{arm['name']}: {note}", style="dim", markup=False, highlight=False)
+
+
+def _paths(console: Console, paths: list[Path]) -> None:
+    for path in paths:
+        if path.exists():
+            console.print(f"  {path}", style="cyan", markup=False, highlight=False, soft_wrap=True)
+
+
+def main() -> None:
+    """The ``headstart`` command."""
+    app()
