@@ -1,0 +1,51 @@
+"""Rewrite the results tables of README.md and docs from the committed result files.
+
+A table stands between ``<!-- results:FILE -->`` and ``<!-- end -->``, FILE being relative to the repository
+root, e.g. ``results/cifar10_small.json``. With ``--check`` nothing is written and the exit code is 1 when a
+table is out of date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+from headstart.reporting import markdown_table
+
+MARKED = re.compile(r"(<!-- results:(?P<file>\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def updated(text: str, root: Path) -> str:
+    """``text`` with each marked table made again from its file under ``root``."""
+
+    def table(match: re.Match[str]) -> str:
+        path = root / match["file"]
+        if not path.exists():
+            raise SystemExit(
+                f"{match['file']} is named by a table and does not exist; run its command and commit it."
+            )
+        return f"{match[1]}{markdown_table(json.loads(path.read_text()))}\n{match[3]}"
+
+    return MARKED.sub(table, text)
+
+
+def main(root: Path, check: bool) -> int:
+    """Bring every page up to date, or say which are not; returns the exit code."""
+    stale = []
+    for page in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
+        if page.exists() and (new := updated(page.read_text(), root)) != page.read_text():
+            stale.append(page.relative_to(root).as_posix())
+            if not check:
+                page.write_text(new)
+    for name in stale:
+        print(f"{name}: {'out of date; run python scripts/update_tables.py' if check else 'updated'}")
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only say what is out of date")
+    sys.exit(main(Path(__file__).parents[1], parser.parse_args().check))
