@@ -1,0 +1,100 @@
+"""Labelled images as tensors: one split, and a dataset of three.
+
+Shapes: n images, C channels, H rows, W columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from headstart.errors import HeadstartError
+
+__all__ = ["Dataset", "Split"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images and their labels, kept whole in memory so that a batch is one index operation.
+
+    Args:
+        images: uint8 (n, C, H, W), values 0 to 255.
+        labels: int64 (n,), class indices.
+
+    Raises:
+        HeadstartError: on another shape or dtype, or when the two lengths differ.
+
+    >>> len(Split(torch.zeros(5, 1, 8, 8, dtype=torch.uint8), torch.arange(5)))
+    5
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.ndim != 4 or images.dtype != torch.uint8:
+            raise HeadstartError(
+                f"expected images as uint8 of shape (n, channels, height, width), got {_kind(images)}: "
+                "scale the pixels to 0..255 and add the missing axis"
+            )
+        if labels.shape != images.shape[:1] or labels.dtype != torch.int64:
+            raise HeadstartError(
+                f"expected labels as int64 of shape ({len(images)},), one for each image, got {_kind(labels)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: Tensor | slice) -> Split:
+        """The images that ``index`` (a tensor of indices or a slice) chooses, as another split."""
+        return Split(self.images[index], self.labels[index])
+
+    def to(self, device: torch.device | str) -> Split:
+        """The same split on ``device``."""
+        return Split(self.images.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Three splits and what is known of all their images.
+
+    Args:
+        name: as in :func:`headstart.data.dataset_names`.
+        classes: the name of each class, in label order.
+        train: what a model learns from.
+        val: carved from the training images; chooses between settings.
+        test: used once, at the end.
+        mean: of each channel over the training images, pixels scaled to [0, 1].
+        std: standard deviation, likewise.
+        flip_ok: whether a mirrored image keeps its label; recipes flip only then.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    val: Split
+    test: Split
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    flip_ok: bool = False
+
+    @property
+    def channels(self) -> int:
+        return self.train.images.shape[1]
+
+    @property
+    def image_size(self) -> int | tuple[int, int]:
+        """The side of square images in pixels, else (height, width)."""
+        height, width = self.train.images.shape[2:]
+        return height if height == width else (height, width)
+
+    def to(self, device: torch.device | str) -> Dataset:
+        """The same dataset with all three splits on ``device``."""
+        return replace(self, train=self.train.to(device), val=self.val.to(device), test=self.test.to(device))
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
