@@ -1,0 +1,148 @@
+"""Batches and augmentation on the device the images are on: one index operation each.
+
+Shapes: B images, C channels, H rows, W columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from headstart.data.dataset import Split
+from headstart.errors import HeadstartError
+
+__all__ = ["augment", "batches", "normalize"]
+
+
+def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Give each channel zero mean and unit standard deviation: (images / 255 - mean) / std.
+
+    Args:
+        images: uint8 (B, C, H, W).
+        mean: C numbers, of pixels scaled to [0, 1].
+        std: C numbers, likewise.
+
+    Returns:
+        float32 (B, C, H, W).
+
+    Raises:
+        HeadstartError: if the images are not uint8 or the channels are not C.
+
+    >>> normalize(torch.full((1, 1, 1, 1), 255, dtype=torch.uint8), [0.5], [0.25]).item()
+    2.0
+    """
+    if images.dtype != torch.uint8:
+        raise HeadstartError(
+            f"expected images as uint8, 0 to 255, got {images.dtype}: normalize once, after augmentation"
+        )
+    if not images.shape[-3] == len(mean) == len(std):
+        raise HeadstartError(
+            f"expected one mean and one std for each of {images.shape[-3]} channels, "
+            f"got {len(mean)} and {len(std)}"
+        )
+    shift = torch.tensor(mean, device=images.device, dtype=torch.float32)[:, None, None]
+    scale = torch.tensor(std, device=images.device, dtype=torch.float32)[:, None, None]
+    return images.to(torch.float32).div_(255).sub_(shift).div_(scale)
+
+
+def augment(images: Tensor, generator: torch.Generator, *, crop: int = 0, flip: bool = False) -> Tensor:
+    """Shift and mirror each image by its own random draw.
+
+    Crop: pad by ``crop`` zeros on every side and cut out H × W at an offset uniform over (2·crop + 1)²
+    places. Flip: mirror left to right with probability 1/2. Both happen in a single gather. On uint8 images
+    the padding is black, as in common practice: augment first, then :func:`normalize`.
+
+    Args:
+        images: (B, C, H, W), any dtype, any device.
+        generator: the draws are made on its device; a CPU generator gives the same draws whatever the images
+            are on.
+        crop: padding in pixels; 0 leaves the position.
+        flip: whether to mirror.
+
+    Returns:
+        (B, C, H, W), same dtype and device.
+
+    Raises:
+        HeadstartError: if the images have no batch axis or ``crop`` is negative.
+    """
+    if images.ndim != 4:
+        raise HeadstartError(
+            f"expected images of shape (batch, channels, height, width), got {tuple(images.shape)}"
+        )
+    if crop < 0:
+        raise HeadstartError(f"expected crop as a padding of 0 or more pixels, got {crop}")
+    if not crop and not flip:
+        return images
+    batch, channels, height, width = images.shape
+    device = images.device
+    rows = torch.arange(height, device=device).expand(batch, height)
+    columns = torch.arange(width, device=device).expand(batch, width)
+    if flip:
+        mirrored = torch.randint(2, (batch, 1), generator=generator, device=generator.device).to(device)
+        columns = torch.where(mirrored.bool(), width - 1 - columns, columns)
+    if crop:
+        offsets = torch.randint(2 * crop + 1, (2, batch, 1), generator=generator, device=generator.device)
+        dy, dx = offsets.to(device)
+        rows, columns = rows + dy, columns + dx
+    padded = functional.pad(images, (crop, crop, crop, crop))
+    index = rows[:, :, None] * padded.shape[-1] + columns[:, None, :]
+    index = index.reshape(batch, 1, height * width).expand(-1, channels, -1)
+    return padded.flatten(2).gather(2, index).view(images.shape)
+
+
+def batches(
+    split: Split,
+    batch_size: int,
+    *,
+    generator: torch.Generator | None = None,
+    shuffle: bool,
+    drop_last: bool,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """One pass over a split.
+
+    Args:
+        split: on any device; the batches are on the same one.
+        batch_size: images in a batch.
+        generator: draws the order when shuffling; its state moves on, so that each pass has its own order. A
+            CPU generator gives the same order whatever device the split is on.
+        shuffle: a fresh order, or the split's own.
+        drop_last: leave out a last batch that is not full.
+
+    Yields:
+        (images, labels): uint8 (batch_size, C, H, W) and int64 (batch_size,).
+
+    Raises:
+        HeadstartError: if the batch size is below 1, if shuffling without a generator, or if ``drop_last``
+            would leave no batch at all.
+    """
+    if batch_size < 1:
+        raise HeadstartError(f"expected a batch size of 1 or more, got {batch_size}")
+    if shuffle and generator is None:
+        raise HeadstartError(
+            "shuffle=True needs a generator, so that the order can be repeated: "
+            "pass generator=torch.Generator().manual_seed(seed)"
+        )
+    if drop_last and len(split) < batch_size:
+        raise HeadstartError(
+            f"a batch size of {batch_size} with drop_last leaves no batch of {len(split)} images: "
+            "choose a smaller batch size or drop_last=False"
+        )
+    order = None
+    if shuffle:
+        assert generator is not None
+        order = torch.randperm(len(split), generator=generator, device=generator.device)
+        order = order.to(split.labels.device)
+    return _batches(split, order, batch_size, drop_last)
+
+
+def _batches(
+    split: Split, order: Tensor | None, batch_size: int, drop_last: bool
+) -> Iterator[tuple[Tensor, Tensor]]:
+    end = len(split) - len(split) % batch_size if drop_last else len(split)
+    for start in range(0, end, batch_size):
+        index = slice(start, min(start + batch_size, end))
+        chosen = index if order is None else order[index]
+        yield split.images[chosen], split.labels[chosen]
