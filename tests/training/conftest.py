@@ -1,0 +1,36 @@
+"""A run that takes a second: 200 digits, 16 tokens, one block of width 24."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from headstart.training import Recipe
+
+
+@pytest.fixture
+def tiny() -> Recipe:
+    return Recipe(
+        dataset="digits",
+        limit=200,
+        patch_size=2,
+        width=24,
+        depth=1,
+        heads=3,
+        crop=1,
+        drop_path=0.2,
+        init="default",
+        passes=3,
+        batch_size=50,
+    )
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Models this small gain nothing from a second thread, and wait for it when the machine is busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

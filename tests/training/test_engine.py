@@ -1,0 +1,165 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from headstart.errors import HeadstartError
+from headstart.training import Recipe, engine, train
+from headstart.training.build import build_dataset, build_model
+
+
+class Cut(Exception):
+    """What a kill looks like from inside."""
+
+
+def recorded_batches(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+    """Every augmented training batch, as the loop sees it."""
+    seen: list[Tensor] = []
+    original = engine.augment
+
+    def record(*args: Any, **kwargs: Any) -> Tensor:
+        seen.append(original(*args, **kwargs))
+        return seen[-1]
+
+    monkeypatch.setattr(engine, "augment", record)
+    return seen
+
+
+def test_a_run_folder_holds_everything(tiny: Recipe, tmp_path: Path) -> None:
+    result = train(tiny, tmp_path / "run")
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    files = "config.json init.json history.jsonl checkpoint.safetensors model.safetensors result.json"
+    assert names == set(files.split())
+    assert json.loads((tmp_path / "run/result.json").read_text()) == result
+    rows = [json.loads(line) for line in (tmp_path / "run/history.jsonl").read_text().splitlines()]
+    assert [row["pass"] for row in rows] == [1, 2, 3]
+    assert result["val_accuracy"] == rows[-1]["val_accuracy"]
+    assert rows[-1]["lr"] == pytest.approx(tiny.lr * tiny.min_lr)
+    model = build_model(tiny, build_dataset(tiny))
+    assert result["parameters"] == sum(p.numel() for p in model.parameters())
+    init = json.loads((tmp_path / "run/init.json").read_text())
+    assert len(init["on_images"]["heads"]) == 3
+
+
+def test_training_learns(tiny: Recipe, tmp_path: Path) -> None:
+    longer = tiny.override(["passes=25", "lr=0.02", "position=sincos", "crop=0", "drop_path=0"])
+    assert train(longer, tmp_path)["test_accuracy"] > 0.4  # chance is 0.1
+
+
+def test_arms_at_equal_seed_see_the_same_images(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = {}
+    for arm, seed in (("default", 0), ("mimetic", 0), ("default", 1)):
+        runs[arm, seed] = recorded_batches(monkeypatch)
+        train(tiny.model_copy(update={"init": arm, "seed": seed}), tmp_path / f"{arm}-{seed}")
+        monkeypatch.undo()
+    first = torch.stack(runs["default", 0])
+    assert len(first) == 3 * 4
+    assert torch.equal(first, torch.stack(runs["mimetic", 0]))
+    assert not torch.equal(first, torch.stack(runs["default", 1]))
+    assert not torch.equal(first[0], first[4])  # another order in the next pass
+
+
+@pytest.mark.parametrize("moment", ["between passes", "inside a pass"])
+def test_a_cut_run_ends_with_the_same_bits(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    train(tiny, tmp_path / "whole")
+
+    target = "save_checkpoint" if moment == "between passes" else "learning_rate"
+    original, calls = getattr(engine, target), []
+
+    def cut(*args: Any) -> Any:
+        calls.append(None)
+        value = original(*args)
+        if len(calls) == (2 if target == "save_checkpoint" else 6):  # four steps a pass
+            raise Cut
+        return value
+
+    monkeypatch.setattr(engine, target, cut)
+    with pytest.raises(Cut):
+        train(tiny, tmp_path / "cut")
+    assert not (tmp_path / "cut/model.safetensors").exists()
+    monkeypatch.undo()
+    torch.rand(7)  # the global random state is elsewhere now, and must not matter
+    train(tiny, tmp_path / "cut")
+    whole, cut_short = (tmp_path / name / "model.safetensors" for name in ("whole", "cut"))
+    assert cut_short.read_bytes() == whole.read_bytes()
+    history = [json.loads(line) for line in (tmp_path / "cut/history.jsonl").read_text().splitlines()]
+    assert [row["pass"] for row in history] == [1, 2, 3]
+
+
+def test_the_test_set_is_read_once_after_the_last_pass(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = build_dataset(tiny)
+    names = {
+        split.labels.data_ptr(): name
+        for name, split in vars(dataset).items()
+        if name in ("train", "val", "test")
+    }
+    read: list[str] = []
+    original = engine.batches
+
+    def record(split: Any, *args: Any, **kwargs: Any) -> Any:
+        read.append(names[split.labels.data_ptr()])
+        return original(split, *args, **kwargs)
+
+    monkeypatch.setattr(engine, "batches", record)
+    train(tiny, tmp_path, dataset=dataset)
+    assert read == ["train", "val"] * 3 + ["test"]
+    train(tiny, tmp_path, dataset=dataset)
+    assert len(read) == 7  # a finished run is not evaluated again
+
+
+def test_the_global_random_state_stays(tiny: Recipe, tmp_path: Path) -> None:
+    before = torch.get_rng_state()
+    train(tiny, tmp_path)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_foreign_folder_is_refused(tiny: Recipe, tmp_path: Path) -> None:
+    train(tiny, tmp_path)
+    with pytest.raises(
+        HeadstartError, match=r"another config: lr \(0.001 there, 0.01 asked\); choose another --out"
+    ):
+        train(tiny.override(["lr=0.01"]), tmp_path)
+
+
+def test_a_diverging_loss_stops_the_run(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine.F, "cross_entropy", lambda logits, *_, **__: logits.sum() * float("nan"))
+    with pytest.raises(HeadstartError, match=r"training loss of pass 1 is nan .*; try --set lr=0.0003"):
+        train(tiny, tmp_path)
+    assert not (tmp_path / "checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("init=impulze", "did you mean 'impulse'"),
+        ("dataset=digit", "did you mean 'digits'"),
+        ("heads=5", "not divisible by 5 heads"),
+        ("patch_size=3", "choose a patch size"),
+        ("flip=true", "use --set flip=false"),
+        ("val_fraction=1e-9", "leaves no validation image"),
+        ("init=impulse:kernel=9", "kernel"),
+    ],
+)
+def test_what_does_not_fit_leaves_nothing_behind(
+    tiny: Recipe, tmp_path: Path, change: str, message: str
+) -> None:
+    with pytest.raises(HeadstartError, match=message):
+        train(tiny.override([change]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="bfloat16 is welcome on a GPU")
+def test_bfloat16_needs_a_gpu(tiny: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(HeadstartError, match="'bfloat16' needs a CUDA GPU; use --set precision=auto"):
+        train(tiny.override(["precision=bfloat16"]), tmp_path)

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from headstart.errors import HeadstartError
+from headstart.training import Recipe, load_run, train
+from headstart.training.engine import accuracy
+
+
+def test_a_finished_run_comes_back_as_it_was(tiny: Recipe, tmp_path: Path) -> None:
+    result = train(tiny, tmp_path)
+    run = load_run(tmp_path)
+    assert run.recipe == tiny
+    assert run.finished
+    assert run.title == "digits, default, seed 0, trained"
+    assert not run.model.training
+    assert accuracy(run.model, run.dataset.test, run.dataset, 512) == result["test_accuracy"]
+    pictures = run.pictures(4)
+    assert pictures.shape == (4, 1, 8, 8)
+    assert torch.equal(pictures, run.pictures(4))
+    assert run.model(run.normalize(pictures)).shape == (4, 10)
+
+
+def test_a_cut_run_gives_its_last_pass(tiny: Recipe, tmp_path: Path) -> None:
+    train(tiny, tmp_path)
+    final = load_run(tmp_path).model.state_dict()
+    (tmp_path / "model.safetensors").unlink()
+    run = load_run(tmp_path)
+    assert not run.finished
+    assert all(torch.equal(value, final[name]) for name, value in run.model.state_dict().items())
+    (tmp_path / "checkpoint.safetensors").unlink()
+    with pytest.raises(HeadstartError, match="has no finished pass yet"):
+        load_run(tmp_path)

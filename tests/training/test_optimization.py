@@ -1,0 +1,36 @@
+from itertools import pairwise
+
+import pytest
+
+from headstart.models.vit import create_vit
+from headstart.training import Recipe
+from headstart.training.optimization import adamw, learning_rate
+
+
+def test_the_learning_rate_warms_up_and_falls_by_a_cosine() -> None:
+    recipe = Recipe(lr=1.0, warmup=0.2, min_lr=0.1)
+    rates = [learning_rate(step, 10, recipe) for step in range(10)]
+    assert rates[:3] == [0.5, 1.0, 1.0]
+    assert rates[-1] == pytest.approx(0.1)
+    # One step of warm-up, then four of cosine: the third of them is at 2/3, where (1 + cos)/2 is 1/4.
+    assert learning_rate(3, 5, recipe) == pytest.approx(0.1 + 0.9 / 4)
+    assert all(a >= b for a, b in pairwise(rates[1:]))
+
+
+def test_a_single_step_and_no_warm_up_work() -> None:
+    assert learning_rate(0, 1, Recipe(lr=1.0, warmup=0.0)) == 1.0
+
+
+def test_biases_norms_positions_and_tokens_do_not_decay() -> None:
+    model = create_vit(image_size=8, patch_size=2, width=24, depth=1, heads=3, pool="class", registers=1)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    decayed, free = ({names[id(p)] for p in g["params"]} for g in adamw(model, Recipe()).param_groups)
+    assert {"pos_embed", "cls_token", "reg_token", "blocks.0.norm1.weight", "head.bias"} <= free
+    assert {"blocks.0.attn.qkv.weight", "patch_embed.proj.weight", "head.weight"} <= decayed
+    assert decayed | free == set(names.values())
+
+
+def test_a_fixed_position_embedding_is_not_optimized() -> None:
+    model = create_vit(image_size=8, patch_size=2, width=24, depth=1, heads=3, position="sincos")
+    optimized = {id(p) for group in adamw(model, Recipe()).param_groups for p in group["params"]}
+    assert id(model.pos_embed) not in optimized

@@ -1,0 +1,63 @@
+import pytest
+from pydantic import ValidationError
+
+from headstart.errors import HeadstartError
+from headstart.training import Recipe
+
+
+def test_override_gives_each_key_its_own_type() -> None:
+    recipe = Recipe(width=96).override(
+        ["passes=3", "model=small", "lr=3e-4", "flip=true", "betas=0.9,0.95", "width=none", "clip=None"]
+    )
+    assert recipe.passes == 3
+    assert recipe.model == "small"
+    assert recipe.lr == 3e-4
+    assert recipe.flip is True
+    assert recipe.betas == (0.9, 0.95)
+    assert recipe.width is None
+    assert recipe.clip is None
+
+
+def test_a_value_may_hold_an_equals_sign() -> None:
+    assert Recipe().override(["init=impulse:sharpness=0.5"]).init == "impulse:sharpness=0.5"
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("passes", "--set expects key=value, got 'passes'; for example --set passes=3."),
+        ("=3", "--set expects key=value, got '=3'"),
+        (
+            "passes=three",
+            "recipe key 'passes': expected a valid integer, got 'three'; for example --set passes=100.",
+        ),
+        ("passes=0", "recipe key 'passes': expected greater than or equal to 1, got '0'"),
+        ("passes=2.5", "recipe key 'passes': expected a valid integer, got '2.5'"),
+        ("model=tinny", "recipe key 'model': expected 'tiny', 'small' or 'base', got 'tinny'"),
+        (
+            "flip=perhaps",
+            "recipe key 'flip': expected a valid boolean, got 'perhaps'; for example --set flip=false.",
+        ),
+        ("betas=0.9", "recipe key 'betas'"),
+        ("passes=none", "recipe key 'passes': expected a valid integer, got None"),
+        ("batchsize=3", "unknown recipe key 'batchsize': did you mean 'batch_size'"),
+    ],
+)
+def test_bad_assignments_say_what_to_type(assignment: str, message: str) -> None:
+    with pytest.raises(HeadstartError) as error:
+        Recipe().override([assignment])
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_recipe_is_frozen() -> None:
+    with pytest.raises(ValidationError):
+        Recipe().passes = 3  # type: ignore[misc]
+
+
+def test_the_hash_sees_every_key_but_not_where_the_data_lies() -> None:
+    here, there = Recipe(dataset="cifar10:/here"), Recipe(dataset="cifar10:/there")
+    assert here.config_hash == there.config_hash
+    assert "/here" not in str(here.portable())
+    assert len(here.config_hash) == 12
+    assert here.config_hash != Recipe(dataset="cifar10", lr=2e-3).config_hash
