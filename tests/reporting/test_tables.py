@@ -1,0 +1,39 @@
+from typing import Any
+
+from rich.console import Console
+
+from headstart.reporting import markdown_table, rich_table
+
+
+def test_the_markdown_table_holds_the_numbers_of_the_file(results: dict[str, Any]) -> None:
+    assert markdown_table(results).splitlines() == [
+        "| init | test accuracy, % | n | difference to default [95 % interval] |",
+        "|---|---:|---:|---:|",
+        "| `default` | 51.0 ± 1.4 | 2 | – |",
+        "| `impulse` | 59.0 ± 1.4 | 2 | +8.0 [−17.4, +33.4] |",
+        "",
+        "Mean ± standard deviation over n seeds; the test set is used once, after the last pass. "
+        "`headstart compare digits --init default,impulse --seeds 2`: 30 s a run on 2 CPU cores, 2030-01-02, "
+        "config 0123456789ab, commit ffffffffff.",
+    ]
+
+
+def test_one_seed_has_no_spread_and_no_interval(results: dict[str, Any]) -> None:
+    for arm in results["arms"]:
+        arm.update(n=1, sd=None, interval=None)
+    results["commit"] = None
+    results["hardware"]["gpu"] = "a GPU"
+    text = markdown_table(results)
+    assert "| `default` | 51.0 | 1 | – |" in text
+    assert "| `impulse` | 59.0 | 1 | +8.0 |" in text
+    assert text.endswith("on a GPU, 2030-01-02, config 0123456789ab.")
+
+
+def test_the_terminal_shows_the_same_cells(results: dict[str, Any]) -> None:
+    results["arms"][1]["name"] = "impulse:offsets=[0,1]"
+    console = Console(width=120, record=True, quiet=False, file=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(rich_table(results))
+    text = capture.get()
+    for cell in ("51.0 ± 1.4", "+8.0 [−17.4, +33.4]", "impulse:offsets=[0,1]"):
+        assert cell in text
