@@ -1,0 +1,127 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import Result
+from typer.testing import CliRunner
+
+from headstart import training
+from headstart.cli import app
+
+QUICK = ["--set", "width=24", "--set", "depth=1", "--set", "patch_size=2", "--set", "passes=1"]
+QUICK += ["--set", "batch_size=50", "--limit", "200"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Models this small gain nothing from a second thread, and wait for it when the machine is busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "120"})
+
+
+def test_alone_it_shows_help_with_examples() -> None:
+    result = call()
+    assert "headstart compare cifar10 --init default,mimetic,impulse --seeds 5" in result.output
+    for command in ("demo", "compare", "train", "inspect"):
+        assert command in result.output
+
+
+def test_version() -> None:
+    result = call("--version")
+    assert result.exit_code == 0
+    assert result.output.startswith("headstart ")
+
+
+def test_train_then_inspect(tmp_path: Path) -> None:
+    result = call("train", "digits", "--init", "mimetic", "--seed", 3, "--out", tmp_path / "run", *QUICK)
+    assert result.exit_code == 0, result.output
+    assert "mimetic seed 3 · pass 1/1 · loss" in result.output
+    assert "test accuracy" in result.output
+    assert str(tmp_path / "run/heads.png") in result.output
+    config = json.loads((tmp_path / "run/config.json").read_text())["config"]
+    assert (config["init"], config["seed"], config["limit"]) == ("mimetic", 3, 200)
+
+    result = call("inspect", tmp_path / "run", "--images", 2, "--query", 0, 1)
+    assert result.exit_code == 0, result.output
+    for name in ("attention.png", "heads-trained.png"):
+        assert str(tmp_path / "run" / name) in result.output
+        assert (tmp_path / "run" / name).exists()
+
+
+def test_compare_ends_with_the_table_and_the_pictures(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = call("compare", "digits", "--init", "default, mimetic", "--seeds", 2, "--out", out, *QUICK)
+    assert result.exit_code == 0, result.output
+    assert "difference to default" in result.output
+    assert "Warning" not in result.output
+    for name in ("results.json", "curves.png", "heads-default.png", "heads-mimetic.png"):
+        assert str(out / name) in result.output
+        assert (out / name).exists()
+    again = call("compare", "digits", "--init", "default, mimetic", "--seeds", 2, "--out", out, *QUICK)
+    assert "pass 1/1" not in again.output
+    assert "difference to default" in again.output
+    refused = call("inspect", out)
+    assert refused.exit_code == 2
+    assert "name one of its runs: default/seed-0, default/seed-1, mimetic/seed-0" in refused.stderr
+
+
+def test_demo_is_the_digits_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {}
+
+    def stop(recipe: training.Recipe, arms: list[str], seeds: list[int], out: Path, **_: object) -> None:
+        asked.update(recipe=recipe, arms=arms, seeds=seeds, out=out)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "compare", stop)
+    result = call("demo", "--out", tmp_path)
+    assert result.exit_code == 130
+    assert "the same command goes on" in result.stderr
+    assert asked["recipe"] == training.named_recipe("digits")
+    assert asked["arms"] == ["default", "mimetic", "impulse"]
+    assert asked["seeds"] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "digit"], "unknown dataset 'digit': did you mean 'digits'"),
+        (["train", "digits", "--init", "impulze"], "did you mean 'impulse'"),
+        (["compare", "digits", "--init", "default,mimetc"], "did you mean 'mimetic'"),
+        (["train", "digits", "--set", "passes"], "--set expects key=value, got 'passes'"),
+        (["train", "digits", "--set", "epochs=3"], "unknown recipe key 'epochs'"),
+        (["train", "digits", "--recipe", "digit"], "unknown recipe 'digit': did you mean 'digits'"),
+        (["train", "digits", "--limit", "0"], "recipe key 'limit': expected greater than or equal to 1"),
+        (["inspect", "nowhere"], "there is no run folder nowhere"),
+    ],
+)
+def test_errors_are_one_message_and_code_2(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = call(*arguments)
+    assert result.exit_code == 2, result.output
+    assert result.stderr.startswith("Error: ")
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
+    call("train", "digits", "--init", "default", "--out", tmp_path, *QUICK)
+    result = call("train", "digits", "--init", "default", "--out", tmp_path, *QUICK, "--set", "lr=0.5")
+    assert result.exit_code == 2
+    assert "another config: lr (0.001 there, 0.5 asked); choose another --out or delete it." in result.stderr
+
+
+def test_an_empty_folder_is_no_run(tmp_path: Path) -> None:
+    result = call("inspect", tmp_path)
+    assert result.exit_code == 2
+    assert "there is no config.json in" in result.stderr
