@@ -31,7 +31,7 @@ Examples:
 
 app = typer.Typer(
     help="Give every attention head a head start: vision transformers that train well on small datasets.",
-    epilog=EXAMPLES.replace("\n", "\n\n"),
+    epilog=EXAMPLES,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -76,9 +76,9 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
     if version:
-        from importlib.metadata import version as installed
+        from headstart.training.provenance import versions
 
-        typer.echo(f"headstart {installed('headstart')}")
+        typer.echo(f"headstart {versions()['headstart'] or '(run from source)'}")
         raise typer.Exit
 
 

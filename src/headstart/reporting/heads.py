@@ -100,7 +100,7 @@ def draw_attention(
         for block in range(blocks):
             for head in range(heads):
                 axes = figure.add_subplot(inner[block, head + 2])
-                values = maps[block][image, head, token, prefix:].reshape(h, w).float().cpu()
+                values = maps[block][image, head, token, prefix:].reshape(h, w).float().cpu().numpy()
                 axes.imshow(values, cmap="viridis", vmin=0, vmax=float(values.max()))
                 axes.plot(column, row, "s", markersize=3, markerfacecolor="none", markeredgecolor="white")
                 axes.set_title(f"{values.max():.2f}", fontsize=6, pad=2, color="#555555")
@@ -114,7 +114,7 @@ def draw_attention(
 def _draw_picture(axes: Any, picture: Tensor, grid: tuple[int, int], query: tuple[int, int]) -> None:
     from matplotlib.patches import Rectangle
 
-    pixels = picture.permute(1, 2, 0).cpu()
+    pixels = picture.permute(1, 2, 0).cpu().numpy()
     axes.imshow(pixels if pixels.shape[-1] == 3 else pixels[..., 0], cmap="gray")
     tall, wide = pixels.shape[0] / grid[0], pixels.shape[1] / grid[1]
     corner = (query[1] * wide - 0.5, query[0] * tall - 0.5)

@@ -30,8 +30,8 @@ __all__ = ["arm_folder", "compare"]
 
 PROTOCOL = (
     "Accuracies are of the test set, used once, after the last pass; choices are made on the validation "
-    "split carved from the training set. Arms at equal seed see the same images in the same order with the same "
-    "augmentation and start from the same random weights. Differences are paired by seed."
+    "split, carved from the training set. Arms at equal seed see the same images in the same order with the "
+    "same augmentation, and start from the same random weights. Differences are paired by seed."
 )
 
 
