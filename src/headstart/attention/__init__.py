@@ -1,0 +1,27 @@
+"""One view of any library's attention: read and write weights per head, maps, measures."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from headstart.attention.measures import (
+    entropy, mean_attention, offset_of, offset_profile, shift_targets, target_mass,
+)
+from headstart.attention.timm import view_timm
+from headstart.attention.view import AttentionView, BlockView, Position
+from headstart.errors import UnsupportedModel
+
+__all__ = [
+    "AttentionView", "BlockView", "Position", "UnsupportedModel",
+    "attention_view", "entropy", "mean_attention", "offset_of", "offset_profile", "shift_targets", "target_mass",
+]  # fmt: skip
+
+
+def attention_view(model: nn.Module) -> AttentionView:
+    """See the attention of a model: the library's own ViT or timm's ``VisionTransformer`` family.
+
+    Raises :class:`~headstart.errors.UnsupportedModel`, naming the class and what was missing, for any other.
+    """
+    if not isinstance(model, nn.Module):
+        raise UnsupportedModel(f"expected a torch.nn.Module, got {type(model).__name__}.")
+    return view_timm(model)

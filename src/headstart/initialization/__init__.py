@@ -1,0 +1,13 @@
+"""Initialization: filters give targets, solvers find weights, a scheme says the whole choice, a report says what came."""
+
+from headstart.initialization.apply import init_, measure, names, resolve
+from headstart.initialization.impulse import Impulse
+from headstart.initialization.mimetic import Conditioned, Default, Mimetic, ReleasedMimetic
+from headstart.initialization.norm_matched import NormMatched
+from headstart.initialization.report import HeadReport, InitReport
+from headstart.initialization.scheme import Scheme
+
+__all__ = [
+    "Conditioned", "Default", "HeadReport", "Impulse", "InitReport", "Mimetic", "NormMatched", "ReleasedMimetic", "Scheme",
+    "init_", "measure", "names", "resolve",
+]  # fmt: skip

@@ -1,0 +1,168 @@
+"""``init_`` and ``measure``: apply a scheme to a model in place, and see what its heads look at."""
+
+from __future__ import annotations
+
+import copy
+import time
+import warnings
+
+import torch
+from torch import Tensor, nn
+
+from headstart.attention import AttentionView, attention_view
+from headstart.errors import HeadstartError, UnsupportedModel
+from headstart.initialization.draw import Draw
+from headstart.initialization.impulse import Impulse
+from headstart.initialization.mimetic import Conditioned, Default, Mimetic, ReleasedMimetic
+from headstart.initialization.norm_matched import NormMatched
+from headstart.initialization.options import shift_mlp, whiten_patches
+from headstart.initialization.report import InitReport, look
+from headstart.initialization.scheme import Aim, Scheme, parse
+from headstart.initialization.spectrum import frequency_gain, predicted_gain
+from headstart.initialization.values import content_std
+
+__all__ = ["init_", "measure", "names", "resolve"]
+
+SCHEMES: dict[str, type[Scheme]] = {
+    scheme.name: scheme for scheme in (Default, Mimetic, ReleasedMimetic, Conditioned, NormMatched, Impulse)
+}
+_TOLERANCE = 0.03  # a head further than this from the sharpness asked for is reported
+_FAR = 10.0  # a frequency's gain beyond this factor is reported
+
+
+def names() -> tuple[str, ...]:
+    """The names of all schemes."""
+    return tuple(SCHEMES)
+
+
+def resolve(scheme: str | Scheme) -> Scheme:
+    """The scheme itself, from its name, its text (``impulse:sharpness=0.8``) or itself."""
+    if isinstance(scheme, Scheme):
+        return scheme
+    if not isinstance(scheme, str):
+        raise HeadstartError(f"scheme must be a name or a Scheme, got {type(scheme).__name__}.")
+    return parse(scheme, SCHEMES)
+
+
+def init_(
+    model: nn.Module,
+    scheme: str | Scheme = "impulse",
+    *,
+    images: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> InitReport:
+    """Give a vision transformer its head start, in place.
+
+    Args:
+        model: the library's own ViT or timm's ``VisionTransformer`` family, untrained, any float type.
+        scheme: ``"impulse"``, ``"mimetic"``, ``"mimetic-released"``, ``"conditioned"``, ``"norm-matched"``, ``"default"``; with
+            options as text (``"impulse:sharpness=0.8:kernel=5"``); or a scheme such as ``Impulse(sharpness=0.8)``.
+        images: a few hundred unlabelled images (B, C, height, width), normalised as for training. With them,
+            ``impulse`` is solved on the real inputs of every block, else on LN(position embedding).
+        generator: the only source of random numbers; the same state gives the same bits. By default one seeded with
+            ``torch.initial_seed()``. Neither the global random state nor autograd's flags are touched.
+
+    Returns:
+        an :class:`~headstart.InitReport`: per head the offset, target mass and entropy; the gain of spatial frequencies.
+
+    Raises:
+        UnsupportedModel: the model's attention cannot be seen; it names the class and what was missing.
+        HeadstartError: anything else that does not fit. The model is then as it was.
+
+    Solvers compute in float64 on the model's device, then cast.
+
+    >>> import torch, headstart
+    >>> model = headstart.create_vit("tiny", depth=3, heads=3)
+    >>> report = headstart.init_(model, "impulse:sharpness=0.8", generator=torch.Generator().manual_seed(0))
+    >>> report.heads[1].offset, round(report.heads[1].target_mass, 2)
+    ((-1, 0), 0.8)
+    """
+    start = time.perf_counter()
+    chosen = resolve(scheme)
+    view = attention_view(model)
+    if chosen.uses_images and images is None:
+        raise HeadstartError(f"scheme {chosen.spec!r} needs images: pass images=, a few hundred unlabelled ones.")
+    if images is not None:
+        view.check_images(images)
+        if not torch.isfinite(images).all():
+            raise HeadstartError("images: expected finite numbers, got NaN or infinity.")
+    if any(block.has_qk_norm for block in view.blocks) and not isinstance(chosen, Default):
+        raise UnsupportedModel(f"{type(model).__name__} normalises queries and keys (q_norm, k_norm); no scheme sets that yet.")
+    if generator is None:
+        generator = torch.Generator().manual_seed(torch.initial_seed())
+    # Half precision is solved on a float32 copy: its forward pass is too coarse to calibrate on, and not every CPU has one.
+    half = view.dtype in (torch.float16, torch.bfloat16)
+    work = attention_view(copy.deepcopy(model).float()) if half else view
+    before = {key: value.clone() for key, value in work.model.state_dict().items()}
+    try:
+        with torch.no_grad():
+            aim = _apply(chosen, work, Draw(generator, work.device), images)
+            report = _report(work, chosen.spec, images, aim, generator)
+    except BaseException:
+        work.model.load_state_dict(before)
+        raise
+    if half:
+        model.load_state_dict(work.model.state_dict())
+    report.seconds = time.perf_counter() - start
+    for note in report.notes:
+        warnings.warn(note, stacklevel=2)
+    return report
+
+
+def _apply(scheme: Scheme, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
+    if scheme.whiten and images is not None:
+        whiten_patches(view, images, draw)
+    if scheme.mlp_mean:
+        shift_mlp(view, scheme.mlp_mean)
+    return scheme.apply(view, draw, images)
+
+
+def _report(
+    view: AttentionView, spec: str, images: Tensor | None, aim: Aim | None, generator: torch.Generator | None
+) -> InitReport:
+    measured_on = "position embedding" if images is None else f"{len(images)} images"
+    heads, maps = look(view, images, aim.targets if aim else None)
+    report = InitReport(spec, heads, measured_on)
+    if images is not None:
+        report.gain = frequency_gain(view, images)
+    elif generator is not None:
+        report.gain = predicted_gain(view, maps, content_std(view), generator)
+    if aim is not None:
+        report.asked = aim.sharpness
+        report.notes = [*aim.notes, *_shortfalls(report)]
+    if report.gain is not None and (report.gain[0] < 1 / _FAR or report.gain[1] > _FAR):
+        report.notes.append(
+            f"the untrained network multiplies spatial frequencies by {report.gain[0]:.3g} to {report.gain[1]:.3g}; "
+            "value='balanced' keeps this near one."
+        )
+    return report
+
+
+def _shortfalls(report: InitReport) -> list[str]:
+    if report.asked is None:
+        return []
+    off = [h for h in report.heads if abs(h.target_mass - report.asked[h.block]) > _TOLERANCE]
+    if not off:
+        return []
+    worst = max(off, key=lambda h: abs(h.target_mass - report.asked[h.block]))  # type: ignore[index]
+    return [
+        f"{len(off)} of {len(report.heads)} heads are more than {_TOLERANCE} from the sharpness asked for; furthest is "
+        f"block {worst.block} head {worst.head}, {worst.target_mass:.2f} instead of {report.asked[worst.block]:.2f}: "
+        f"on {report.measured_on} other patches beat the target in too many rows."
+    ]
+
+
+def measure(model: nn.Module, images: Tensor | None = None) -> InitReport:
+    """What the heads of any model look at, trained or not: for each the offset it attends to most, and its mass.
+
+    With ``images`` (B, C, height, width), on the real inputs of every block; without, each block is given
+    LN(position embedding).
+    """
+    start = time.perf_counter()
+    view = attention_view(model)
+    if images is not None:
+        view.check_images(images)
+    with torch.no_grad():
+        report = _report(view, "measured", images, None, None)
+    report.seconds = time.perf_counter() - start
+    return report

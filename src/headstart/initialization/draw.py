@@ -1,0 +1,37 @@
+"""Random numbers from one explicit generator, in float64, on the device where they are used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Draw"]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Draws on the generator's own device, so that one seed gives the same bits for a model on any device."""
+
+    generator: torch.Generator
+    device: torch.device
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Uniform in [−1, 1)."""
+        draw = torch.rand(shape, generator=self.generator, device=self.generator.device, dtype=torch.float64)
+        return (2 * draw - 1).to(self.device)
+
+    def normal(self, *shape: int) -> Tensor:
+        """Standard normal."""
+        draw = torch.randn(shape, generator=self.generator, device=self.generator.device, dtype=torch.float64)
+        return draw.to(self.device)
+
+    def permutation(self, size: int) -> Tensor:
+        """A random order of 0 … size − 1, on the CPU."""
+        return torch.randperm(size, generator=self.generator, device=self.generator.device).cpu()
+
+    def orthonormal(self, rows: int, columns: int) -> Tensor:
+        """Orthonormal columns, uniform over all such frames: (rows, columns), columns ≤ rows."""
+        q, r = torch.linalg.qr(self.normal(rows, columns))
+        return q * r.diagonal().sign()

@@ -1,0 +1,112 @@
+"""Structured initialization: every attention head begins as a shift.
+
+Shapes: ``N`` tokens, ``T`` patches, ``D`` width, ``H`` heads, ``R`` head dim, ``L`` blocks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import Tensor
+
+from headstart.attention import AttentionView, BlockView
+from headstart.errors import unknown
+from headstart.initialization.draw import Draw
+from headstart.initialization.mimetic import zero_bias
+from headstart.initialization.offsets import Offsets, block_offsets
+from headstart.initialization.scheme import Aim, Scheme
+from headstart.initialization.sharpness import fit_gain, per_block
+from headstart.initialization.solvers import SOLVERS, Problem
+from headstart.initialization.values import VALUES, content_std, write_values
+
+__all__ = ["Impulse"]
+
+
+@dataclass(frozen=True)
+class Impulse(Scheme):
+    """Each head attends to the patch at one offset (dy, dx), as an impulse convolution filter does
+    (2401.12511, 2404.01139, 2505.19985).
+
+    ``kernel``: the odd side k of the window that offsets come from. ``offsets``: "cycle" (on through the window from block
+    to block), "random" (per block, without repetition until the window is used up), "released" (the same order in every
+    block), or the offsets, one (dy, dx) per head.
+
+    ``solver``: how Q and K are found. "rotation" (closed form, exact on the position embedding), "decoder" (closed form,
+    exact on the real inputs of every block; needs images), "pseudoinverse" (2505.19985 as released), "gradient"
+    (2404.01139 as released, with ``steps`` and ``pseudo_input``), or "auto": decoder when images are given, else rotation.
+
+    ``sharpness``: the target mass asked for, in (0, 1), a number or one per block; ``None`` takes the solver's own:
+    0.5 for rotation and decoder, whatever their constants give for the released two.
+
+    ``value``: the start of the value and output weights. "balanced" keeps every spatial frequency's gain near one at any
+    depth, "mimetic" is 0.4·Z − 0.4·I, "random" 0.7·Z, "default" leaves them.
+
+    ``control``: "scrambled" permutes each head's targets by one fixed permutation: as sharp, but not local.
+
+    ``position_std``: root mean square of the position embedding that rotation and decoder write, and that the released
+    solvers rescale to (0.36 is the released 18 × 0.02). A fixed embedding is never touched.
+    """
+
+    kernel: int = 3
+    offsets: Offsets = "cycle"
+    solver: Literal["auto", "rotation", "decoder", "pseudoinverse", "gradient"] = "auto"
+    sharpness: float | tuple[float, ...] | None = None
+    value: Literal["balanced", "mimetic", "random", "default"] = "balanced"
+    control: Literal["none", "scrambled"] = "none"
+    position_std: float = 0.36
+    steps: int = 10_000
+    pseudo_input: str = "position"
+
+    name: ClassVar[str] = "impulse"
+
+    def __post_init__(self) -> None:
+        for field, choices in (("solver", ("auto", *SOLVERS)), ("value", VALUES), ("control", ("none", "scrambled"))):
+            if getattr(self, field) not in choices:
+                raise unknown(field, getattr(self, field), choices)
+        if self.sharpness is not None:
+            per_block(self.sharpness, len(self.sharpness) if isinstance(self.sharpness, tuple) else 1)
+
+    @property
+    def uses_images(self) -> bool:
+        return self.whiten or self.solver == "decoder"
+
+    def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim:
+        heads, depth = view.blocks[0].heads, len(view.blocks)
+        solver = SOLVERS[self.solver if self.solver != "auto" else "decoder" if images is not None else "rotation"]
+        asked = self.sharpness if self.sharpness is not None else solver.sharpness
+        sharpness = None if asked is None else per_block(asked, depth)
+        offsets = block_offsets(self.offsets, self.kernel, depth, heads, view.grid, draw)
+        problem = Problem.make(view, offsets, self.control == "scrambled", self.position_std, draw)
+        solve = solver.prepare(problem, self)
+        spread = content_std(view)
+
+        def start(index: int, block: BlockView, stream: Tensor | None = None) -> None:
+            nonlocal spread
+            if stream is not None:
+                spread = stream.double().square().mean().sqrt().item()
+            spread = write_values(block, view.width, self.value, depth, spread, draw)
+            x = view.position_input(index)[None] if stream is None else block.norm.forward(stream)
+            q, k = solve(index, block, x)
+            if sharpness is not None:
+                gain = fit_gain(x.double(), q, k, problem.targets[index], sharpness[index], block, view.prefix)
+                q, k = (w * gain.sqrt()[:, None, None] for w in (q, k))
+            block.write("q", q)
+            block.write("k", k)
+            zero_bias(block, "q", "k")
+
+        if images is None:
+            for index, block in enumerate(view.blocks):
+                start(index, block)
+        else:
+            view.visit(images, start)
+        return Aim(problem.targets, sharpness, self._notes(heads))
+
+    def _notes(self, heads: int) -> list[str]:
+        size = self.kernel**2
+        if heads >= size:
+            return []
+        return [
+            f"{heads} heads cannot cover the {self.kernel}×{self.kernel} window of {size} offsets in one block; "
+            + ("every block has the same offsets." if self.offsets == "released" else "other blocks take others.")
+        ]

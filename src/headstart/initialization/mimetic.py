@@ -1,0 +1,112 @@
+"""Mimetic initialization and its relatives: starts that do not look at positions.
+
+Shapes: ``D`` width, ``H`` heads, ``R`` head dim, ``A`` = H·R.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from headstart.attention import AttentionView, BlockView
+from headstart.initialization.draw import Draw
+from headstart.initialization.scheme import Aim, Scheme
+from headstart.initialization.values import mimetic_values, split
+
+__all__ = ["Conditioned", "Default", "Mimetic", "ReleasedMimetic", "zero_bias"]
+
+
+def zero_bias(block: BlockView, *names: str) -> None:
+    """Set the named biases to zero where the model has them."""
+    for name in names:
+        if block.has_bias(name):
+            block.write(f"{name}_bias", torch.zeros_like(block.read(f"{name}_bias")))
+
+
+@dataclass(frozen=True)
+class Default(Scheme):
+    """Leaves the model as its library made it."""
+
+    name: ClassVar[str] = "default"
+
+    def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
+        return None
+
+
+@dataclass(frozen=True)
+class Mimetic(Scheme):
+    """Mimetic initialization as its paper states it (2305.09828, ICML 2023).
+
+    Per head Q Kᵀ is the best rank-R part of ``alpha``·Z + ``beta``·I, and V·O over all heads ``value_alpha``·Z −
+    ``value_beta``·I, each Z with independent entries uniform in ±√(3/D); the SVD's singular values are shared evenly. The
+    biases of Q and K become zero; the position embedding is left.
+    """
+
+    alpha: float = 0.7
+    beta: float = 0.7
+    value_alpha: float = 0.4
+    value_beta: float = 0.4
+
+    name: ClassVar[str] = "mimetic"
+
+    def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
+        for block in view.blocks:
+            q, k = self._qk(view.width, block, draw)
+            v, o = mimetic_values(view.width, block.heads, block.head_dim, self.value_alpha, self.value_beta, draw)
+            for name, weight in (("q", q), ("k", k), ("v", v), ("o", o)):
+                block.write(name, weight)
+            zero_bias(block, "q", "k")
+        return None
+
+    def _qk(self, width: int, block: BlockView, draw: Draw) -> tuple[Tensor, Tensor]:
+        product = self.alpha * (3 / width) ** 0.5 * draw.uniform(block.heads, width, width)
+        product.diagonal(dim1=1, dim2=2).add_(self.beta)
+        q, k = split(product, block.head_dim)
+        return q, k.transpose(1, 2)
+
+
+@dataclass(frozen=True)
+class ReleasedMimetic(Mimetic):
+    """Mimetic initialization as the baseline in the released code of 2505.19985 writes it, for replication.
+
+    Differs from :class:`Mimetic` in the value and output weights, which that code stores untransposed: ``nn.Linear`` then
+    computes V = (U√Σ)ᵀ and O = (√ΣVᵀ)ᵀ, whose product keeps the diagonal −0.4 but with entries of std 0.24 instead of
+    0.03 on it (at D = 192).
+    """
+
+    name: ClassVar[str] = "mimetic-released"
+
+    def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
+        super().apply(view, draw, images)
+        for block in view.blocks:
+            if block.heads * block.head_dim != view.width:
+                continue  # rectangular factors have only one orientation
+            v = block.read("v").transpose(0, 1).flatten(1)  # (D, A)
+            o = block.read("o").flatten(0, 1)  # (A, D)
+            block.write("v", v.T.unflatten(1, (block.heads, block.head_dim)).transpose(0, 1))
+            block.write("o", o.T.unflatten(0, (block.heads, block.head_dim)))
+        return None
+
+
+@dataclass(frozen=True)
+class Conditioned(Scheme):
+    """Weights of condition number one: Q and K semi-orthogonal, V a rectangular identity (openreview cKNOCYPo2W, ICLR 2026).
+
+    Built from a summary of the paper, no code being public: Q and K of all heads are random orthonormal columns (D, A), V
+    the identity (D, A). The output projection is left, the biases of Q and K become zero.
+    """
+
+    name: ClassVar[str] = "conditioned"
+
+    def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
+        for block in view.blocks:
+            for name in ("q", "k"):
+                frames = [draw.orthonormal(view.width, block.head_dim) for _ in range(block.heads)]
+                block.write(name, torch.stack(frames))
+            identity = torch.eye(view.width, block.heads * block.head_dim, dtype=torch.float64)
+            block.write("v", identity.unflatten(1, (block.heads, block.head_dim)).transpose(0, 1))
+            zero_bias(block, "q", "k")
+        return None

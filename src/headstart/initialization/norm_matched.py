@@ -1,0 +1,47 @@
+"""The control that separates scale from structure."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from headstart.attention import AttentionView
+from headstart.initialization.draw import Draw
+from headstart.initialization.impulse import Impulse
+from headstart.initialization.scheme import Aim, Scheme
+
+__all__ = ["NormMatched"]
+
+
+@dataclass(frozen=True)
+class NormMatched(Scheme):
+    """The model's own weights, rescaled to the size that a structured scheme gives them.
+
+    Each head's Q, K, V and O keep their values but for one factor, so that their Frobenius norms are those of ``to``; a
+    learned position embedding is likewise rescaled to its root mean square. Whatever this start gains, size alone gains.
+    """
+
+    to: Impulse = dataclasses.field(default_factory=Impulse)
+
+    name: ClassVar[str] = "norm-matched"
+
+    @property
+    def uses_images(self) -> bool:
+        return self.whiten or self.to.uses_images
+
+    def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
+        weights = [{name: block.read(name) for name in "qkvo"} for block in view.blocks]
+        table = view.position.table.detach().clone()
+        self.to.apply(view, draw, images)
+        for block, own in zip(view.blocks, weights, strict=True):
+            for name, weight in own.items():
+                size = torch.linalg.matrix_norm(block.read(name), keepdim=True)
+                block.write(name, weight * size / torch.linalg.matrix_norm(weight, keepdim=True).clamp(min=1e-12))
+        if view.position.kind == "learned":
+            rms = view.position.table.detach().square().mean().sqrt()
+            view.position.table.detach().copy_(table * rms / table.square().mean().sqrt().clamp(min=1e-12))
+        return None

@@ -1,0 +1,133 @@
+"""What the heads of a model look at, as numbers, a table and a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from headstart.attention import AttentionView, BlockView, mean_attention, offset_of, offset_profile, shift_targets, target_mass
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["HeadReport", "InitReport", "look"]
+
+_RADIUS = 4  # of the offset pictures, in patches
+
+
+@dataclass
+class HeadReport:
+    """One head: the offset (dy, dx) in patches that takes most of its attention; the mean attention on its target patch,
+    over rows whose target lies in the grid; the mean entropy of a patch row in nats.
+
+    The target is the one asked for by the initialization, else the patch at ``offset``. ``profile`` is the mean attention
+    at each offset up to four patches away, (2m+1, 2m+1), centre in the middle.
+    """
+
+    block: int
+    head: int
+    offset: tuple[int, int]
+    target_mass: float
+    entropy: float
+    profile: Tensor = field(repr=False, compare=False)
+
+
+@dataclass
+class InitReport:
+    """The result of :func:`headstart.init_` or :func:`headstart.measure`.
+
+    ``asked`` is the sharpness asked for in each block, if one was; ``gain`` the lowest and highest gain of a spatial
+    frequency through the untrained network; ``measured_on`` says what the heads were given.
+    """
+
+    scheme: str
+    heads: list[HeadReport]
+    measured_on: str
+    seconds: float = 0.0
+    asked: list[float] | None = None
+    gain: tuple[float, float] | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def target_mass(self) -> float:
+        """Mean over all heads."""
+        return sum(h.target_mass for h in self.heads) / len(self.heads)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, for JSON."""
+        names = [f.name for f in dataclasses.fields(HeadReport) if f.name != "profile"]
+        return {
+            "scheme": self.scheme,
+            "measured_on": self.measured_on,
+            "target_mass": self.target_mass,
+            "asked": self.asked,
+            "gain": self.gain,
+            "seconds": self.seconds,
+            "notes": self.notes,
+            "heads": [{name: getattr(head, name) for name in names} for head in self.heads],
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.scheme}: {len(self.heads)} heads, mean target mass {self.target_mass:.3f} on {self.measured_on}"]
+        lines += ["block  head    offset  target mass  entropy (nats)"]
+        for h in self.heads:
+            offset = f"({h.offset[0]:+d}, {h.offset[1]:+d})"
+            lines.append(f"{h.block:5d} {h.head:5d}  {offset:>8}  {h.target_mass:11.3f}  {h.entropy:14.2f}")
+        if self.gain is not None:
+            lines.append(f"gain of spatial frequencies through the network: {self.gain[0]:.2f} to {self.gain[1]:.2f}")
+        lines += [f"note: {note}" for note in self.notes]
+        lines.append(f"{self.seconds:.2f} s")
+        return "\n".join(lines)
+
+    def figure(self) -> Figure:
+        """Draw every head's mean attention by offset: rows are blocks, columns heads, the centre is the patch itself."""
+        from matplotlib.figure import Figure
+
+        blocks, heads = (1 + max(getattr(h, axis) for h in self.heads) for axis in ("block", "head"))
+        figure = Figure(figsize=(1.15 * heads + 0.9, 1.3 * blocks + 0.6), layout="constrained")
+        axes = figure.subplots(blocks, heads, squeeze=False)
+        for h in self.heads:
+            ax = axes[h.block, h.head]
+            m = h.profile.shape[0] // 2
+            image = ax.imshow(h.profile.cpu(), cmap="viridis", vmin=0, vmax=1, extent=(-m - 0.5, m + 0.5, m + 0.5, -m - 0.5))
+            ax.set_xticks([])
+            ax.set_yticks([])
+            ax.set_title(f"({h.offset[0]:+d}, {h.offset[1]:+d})  {h.target_mass:.2f}", fontsize=7, pad=2)
+        for block in range(blocks):
+            axes[block, 0].set_ylabel(f"block {block}", fontsize=8)
+        bar = figure.colorbar(image, ax=axes, shrink=min(1.0, 3 / blocks), pad=0.02)
+        bar.set_label("mean attention", fontsize=8)
+        figure.suptitle(f"{self.scheme}\nattention by offset (dy, dx) and target mass, on {self.measured_on}", fontsize=8)
+        return figure
+
+
+def look(
+    view: AttentionView, images: Tensor | None, targets: list[Tensor] | None
+) -> tuple[list[HeadReport], list[Tensor]]:
+    """Report every head of ``view``, on ``images`` or (``None``) on LN(position embedding); and each block's mean map."""
+    found: list[HeadReport] = []
+    maps: list[Tensor] = []
+
+    def visitor(index: int, block: BlockView, stream: Tensor | None = None) -> None:
+        x = view.position_input(index)[None].float() if stream is None else block.norm.forward(stream).float()
+        mean, nats = mean_attention(block, x, view.prefix)
+        maps.append(mean)
+        offsets = offset_of(mean, view.grid, view.prefix)
+        aims = shift_targets(view.grid, offsets) if targets is None else targets[index]
+        mass = target_mass(mean, aims, view.prefix)
+        profile = offset_profile(mean, view.grid, view.prefix)
+        m = min(_RADIUS, view.grid[0] - 1, view.grid[1] - 1)
+        cy, cx = view.grid[0] - 1, view.grid[1] - 1
+        near = profile[:, cy - m : cy + m + 1, cx - m : cx + m + 1].cpu()
+        for h, offset in enumerate(offsets.tolist()):
+            found.append(HeadReport(index, h, (offset[0], offset[1]), mass[h].item(), nats[h].item(), near[h]))
+
+    if images is None:
+        for index, block in enumerate(view.blocks):
+            visitor(index, block)
+    else:
+        view.visit(images, visitor)
+    return found, maps

@@ -1,0 +1,181 @@
+"""The ways to find a block's Q and K, behind one shape: prepare once, then solve block by block.
+
+``prepare(problem, scheme)`` may set the position embedding and returns ``solve(index, block, x) → Q, K`` (H, D, R), where
+``x`` (images, N, D) is what the block's heads receive: its normalised inputs, or LN(position embedding) alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from headstart.attention import AttentionView, BlockView, shift_targets
+from headstart.initialization.codes import Code, harmonic
+from headstart.initialization.draw import Draw
+from headstart.initialization.gradient import draw_start, gradient_qk, pseudo_input
+from headstart.initialization.pseudoinverse import draw_noise, pseudoinverse_qk
+from headstart.initialization.reading import embed, ridge
+from headstart.initialization.sincos import read_sincos
+
+if TYPE_CHECKING:
+    from headstart.initialization.impulse import Impulse
+
+__all__ = ["SOLVERS", "Problem", "Solver"]
+
+Solve = Callable[[int, BlockView, Tensor], "tuple[Tensor, Tensor]"]
+
+
+@dataclass
+class Problem:
+    """What every head is to look at: ``offsets`` (L, H, 2), per block ``targets`` (H, T), and for the scrambled control
+    the order (H, T) that takes the patch a head would look at to the one it does."""
+
+    view: AttentionView
+    offsets: Tensor
+    targets: list[Tensor]
+    scramble: Tensor | None
+    position_std: float
+    draw: Draw
+
+    @classmethod
+    def make(
+        cls, view: AttentionView, offsets: Tensor, scrambled: bool, position_std: float, draw: Draw
+    ) -> Problem:
+        targets = [shift_targets(view.grid, block) for block in offsets]
+        scramble = None
+        if scrambled:
+            scramble = torch.stack([draw.permutation(view.patches) for _ in range(offsets.shape[1])])
+            targets = [torch.where(t >= 0, scramble.gather(1, t.clamp(min=0)), -1) for t in targets]
+        return cls(view, offsets, targets, scramble, position_std, draw)
+
+    @property
+    def position(self) -> Tensor:
+        """The patches' position embedding (T, D), float64."""
+        return self.view.position.table.detach()[0, -self.view.patches :].double()
+
+    def rescale_position(self) -> None:
+        """Bring a learned embedding to the root mean square asked for."""
+        if self.view.position.kind == "learned":
+            rms = self.position.square().mean().sqrt().clamp(min=1e-12)
+            self.view.write_position(self.position * (self.position_std / rms))
+
+
+@dataclass(frozen=True)
+class Solver:
+    prepare: Callable[[Problem, Impulse], Solve]
+    sharpness: float | None  # asked for when the caller names none
+
+
+def _prepare_code(problem: Problem) -> tuple[Code, Tensor, Tensor, Tensor | None]:
+    """The code that heads use, its tables for queries and keys (H, T, C), and how LN(position) gives them, if known.
+
+    A learned embedding is set to carry the code; in a fixed sin-cos one its own frequencies are the code.
+    """
+    view = problem.view
+    heads, size = view.blocks[0].heads, view.blocks[0].head_dim
+    reach = int(problem.offsets.abs().max())
+    known: Tensor | None = None  # (queries and keys, H, D, C)
+    if view.position.kind == "learned":
+        # The scrambled control needs two codes per head: where a patch is, and where its order puts it.
+        code = harmonic(view.grid, size if problem.scramble is None else size // 2, reach).to(view.device)
+        queries = code.on(view.grid).expand(heads, -1, -1)
+        keys = _scrambled(queries, problem.scramble)
+        tables = [*queries] if problem.scramble is None else [*queries, *keys]
+        table, reads = embed(tables, view.width, problem.position_std)
+        view.write_position(table)
+        known = torch.stack([torch.stack(reads[:heads]), torch.stack(reads[-heads:])])
+    else:
+        found = read_sincos(problem.position, view.grid, size)
+        code = found[0] if found else harmonic(view.grid, size, reach).to(view.device)
+        queries = code.on(view.grid).expand(heads, -1, -1)
+        keys = _scrambled(queries, problem.scramble)
+        if found and problem.scramble is None:
+            known = found[1].expand(2, heads, -1, -1)
+    return code, queries, keys, known
+
+
+def _scrambled(queries: Tensor, scramble: Tensor | None) -> Tensor:
+    return queries if scramble is None else torch.stack([z[o.argsort()] for z, o in zip(queries, scramble, strict=True)])
+
+
+def _heads(code: Code, reads: Tensor, offsets: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Q and K (H, D, R) that read the code, Q rotated by each head's offset; unused channels stay zero."""
+    queries, keys = reads
+    q = torch.stack([read @ code.rotation(offset) for read, offset in zip(queries, offsets, strict=True)])
+    pad = (0, size - q.shape[-1])
+    return nn.functional.pad(q, pad), nn.functional.pad(keys, pad)
+
+
+def _plain(view: AttentionView, block: BlockView) -> bool:
+    """Whether LN(position embedding) is the embedding but for its scale and mean."""
+    norm = block.norm
+    if not isinstance(norm, nn.LayerNorm) or not isinstance(view.pre_norm, nn.Identity):
+        return False
+    return (norm.weight is None or bool((norm.weight == 1).all())) and (norm.bias is None or not norm.bias.any())
+
+
+def _regress(problem: Problem, queries: Tensor, keys: Tensor, x: Tensor, strength: float) -> Tensor:
+    """The same reads by ridge regression; tokens in front of the grid are to carry no code, so that none look at them."""
+    pad = (0, 0, problem.view.prefix, 0)
+    if problem.scramble is None:  # one code for all heads: solve it once
+        read = ridge(x, nn.functional.pad(queries[0], pad), strength)
+        return read.expand(2, len(queries), -1, -1)
+    return torch.stack([ridge(x, nn.functional.pad(z, pad), strength) for z in (queries, keys)])
+
+
+def _rotation(problem: Problem, scheme: Impulse) -> Solve:
+    code, queries, keys, known = _prepare_code(problem)
+
+    def solve(index: int, block: BlockView, x: Tensor) -> tuple[Tensor, Tensor]:
+        reads = known
+        if reads is None or not _plain(problem.view, block):
+            reads = _regress(problem, queries, keys, problem.view.position_input(index)[None], 1e-9)
+        return _heads(code, reads, problem.offsets[index], block.head_dim)
+
+    return solve
+
+
+def _decoder(problem: Problem, scheme: Impulse) -> Solve:
+    code, queries, keys, _ = _prepare_code(problem)
+
+    def solve(index: int, block: BlockView, x: Tensor) -> tuple[Tensor, Tensor]:
+        reads = _regress(problem, queries, keys, x, 1e-3)
+        return _heads(code, reads, problem.offsets[index], block.head_dim)
+
+    return solve
+
+
+def _pseudoinverse(problem: Problem, scheme: Impulse) -> Solve:
+    problem.rescale_position()
+
+    def solve(index: int, block: BlockView, x: Tensor) -> tuple[Tensor, Tensor]:
+        targets = problem.targets[index].to(problem.view.device)
+        noise = draw_noise(block.heads, problem.view.patches, problem.draw)
+        return pseudoinverse_qk(problem.position, targets, block.head_dim, noise)
+
+    return solve
+
+
+def _gradient(problem: Problem, scheme: Impulse) -> Solve:
+    problem.rescale_position()
+    normalised = nn.functional.layer_norm(problem.position, problem.position.shape[1:])
+
+    def solve(index: int, block: BlockView, x: Tensor) -> tuple[Tensor, Tensor]:
+        q, k = draw_start(block.heads, problem.view.width, block.head_dim, problem.draw)
+        stand_in = pseudo_input(scheme.pseudo_input, normalised, problem.draw)
+        targets = problem.targets[index].to(problem.view.device)
+        return gradient_qk(stand_in, targets, q, k, block.scale, steps=scheme.steps)
+
+    return solve
+
+
+SOLVERS: dict[str, Solver] = {
+    "rotation": Solver(_rotation, 0.5),
+    "decoder": Solver(_decoder, 0.5),
+    "pseudoinverse": Solver(_pseudoinverse, None),
+    "gradient": Solver(_gradient, None),
+}
