@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ def inspect_model(
         title=title,
     )
     report = measure(model, images)
+    report.scheme = title
     return report, [drawn, save_figure(report.figure(), folder / "heads-trained.png")]
 
 
@@ -65,18 +67,19 @@ def draw_attention(
     query: tuple[int, int] | None = None,
     title: str = "",
 ) -> Path:
-    """Write a PNG of where one patch looks: for each image a panel with rows = blocks and columns = heads.
+    """Write a PNG of where one patch looks: under each image its maps, rows = blocks, columns = heads.
 
     Args:
         maps: for each block the attention (B, H, N, N) with N = prefix + h·w.
         grid: (h, w) in patches.
         prefix: class and register tokens in front of the patches.
-        pictures: the images as uint8 (B, C, height, width), drawn beside their panel.
+        pictures: the images as uint8 (B, C, height, width), drawn above their maps.
         path: where to write.
         query: (row, column) of the looking patch; the middle one when None.
         title: one line above all.
 
-    Each small map has its own colour scale, from 0 to its largest value, which is printed above it.
+    The looking patch is framed. Each map has its own colour scale, from 0 to its largest value, which is
+    printed above it.
     """
     from matplotlib.figure import Figure
 
@@ -88,26 +91,31 @@ def draw_attention(
         )
     token = prefix + row * w + column
     blocks, heads, count = len(maps), maps[0].shape[1], len(pictures)
-    cell = 0.85
-    figure = Figure(figsize=(count * (heads + 2.1) * cell + 0.3, blocks * cell * 1.18 + 0.8), dpi=160)
-    figure.suptitle(title, x=0.02, ha="left", fontsize=11)
-    top = 1 - 0.75 / figure.get_figheight()
-    outer = figure.add_gridspec(1, count, left=0.02, right=0.99, top=top, bottom=0.02, wspace=0.12)
+    # In map widths: a margin for the block names, then each image with its picture above its maps.
+    margin, gap, above = 0.45, 0.5, min(2.0, heads)
+    wide, tall = margin + count * (heads + gap), above + 0.35 + blocks * 1.12
+    figure = Figure(figsize=(0.95 * wide, 0.95 * tall + 0.45), dpi=160)
+    figure.suptitle(title, x=0.5, y=1 - 0.12 / figure.get_figheight(), va="top", fontsize=10)
+    unit_x, unit_y = 0.95 / figure.get_figwidth(), 0.95 / figure.get_figheight()
     for image in range(count):
-        inner = outer[image].subgridspec(blocks, heads + 2, wspace=0.12, hspace=0.32)
-        picture = figure.add_subplot(inner[: min(2, blocks), :2])
-        _draw_picture(picture, pictures[image], grid, (row, column))
-        for block in range(blocks):
-            for head in range(heads):
-                axes = figure.add_subplot(inner[block, head + 2])
-                values = maps[block][image, head, token, prefix:].reshape(h, w).float().cpu().numpy()
-                axes.imshow(values, cmap="viridis", vmin=0, vmax=float(values.max()))
-                axes.plot(column, row, "s", markersize=3, markerfacecolor="none", markeredgecolor="white")
-                axes.set_title(f"{values.max():.2f}", fontsize=6, pad=2, color="#555555")
-                axes.set_xticks([])
-                axes.set_yticks([])
-                if head == 0:
-                    axes.set_ylabel(f"block {block}", fontsize=7)
+        left = margin + image * (heads + gap)
+        corner = (left + (heads - above) / 2) * unit_x
+        axes = figure.add_axes((corner, (tall - above) * unit_y, above * unit_x, above * unit_y))
+        _draw_picture(axes, pictures[image], grid, (row, column))
+        for block, head in itertools.product(range(blocks), range(heads)):
+            bottom = (blocks - 1 - block) * 1.12 + 0.08
+            box = ((left + head + 0.04) * unit_x, bottom * unit_y, 0.92 * unit_x, 0.92 * unit_y)
+            axes = figure.add_axes(box)
+            values = maps[block][image, head, token, prefix:].reshape(h, w).float().cpu().numpy()
+            axes.imshow(values, cmap="viridis", vmin=0, vmax=float(values.max()))
+            axes.plot(column, row, "s", markersize=3, markerfacecolor="none", markeredgecolor="white")
+            axes.set_title(
+                f"{'head ' + str(head) + ': ' if block == 0 else ''}{values.max():.2f}", fontsize=6, pad=2
+            )
+            axes.set_xticks([])
+            axes.set_yticks([])
+            if head == 0 and image == 0:
+                axes.set_ylabel(f"block {block}", fontsize=7)
     return save_figure(figure, path)
 
 
@@ -119,5 +127,4 @@ def _draw_picture(axes: Any, picture: Tensor, grid: tuple[int, int], query: tupl
     tall, wide = pixels.shape[0] / grid[0], pixels.shape[1] / grid[1]
     corner = (query[1] * wide - 0.5, query[0] * tall - 0.5)
     axes.add_patch(Rectangle(corner, wide, tall, fill=False, edgecolor="#D55E00", linewidth=1.5))
-    axes.set_anchor("N")
     axes.set_axis_off()

@@ -162,6 +162,7 @@ def _start(
     report = initialize(model, recipe, dataset)
     seen = sample_images(dataset.val, MEASURED_IMAGES, recipe.split_seed)
     measured = measure(model, normalize(seen, dataset.mean, dataset.std))
+    measured.scheme = report.scheme
     claim(out, config, dataset=recipe.dataset)  # only now: a scheme that does not fit leaves nothing behind
     if on_start is not None:
         on_start(measured)
