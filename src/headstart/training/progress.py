@@ -70,5 +70,6 @@ class RunProgress:
                 f"train {row['train_accuracy']:.1%} · val {row['val_accuracy']:.1%} · "
                 f"{row['images_per_second']:,.0f} images/s · {left:.0f} s left",
                 highlight=False,
+                soft_wrap=True,
                 markup=False,
             )

@@ -11,20 +11,22 @@ __all__ = ["RECIPES", "cifar10", "cifar10_small", "digits", "named_recipe", "rec
 
 
 def digits() -> Recipe:
-    """Handwritten digits of 8×8 pixels, one token per pixel: small enough for a CPU.
+    """Handwritten digits of 8×8 pixels in 16 patches: small enough for a CPU, and no download.
 
     Command: ``headstart demo``.
     """
     return Recipe(
         dataset="digits",
-        patch_size=1,
+        # One seed on validation, default / impulse: 0.31 / 0.92 with patches of 1 pixel, 0.81 / 0.97 with 2.
+        patch_size=2,
         width=96,
         depth=4,
         heads=3,
-        crop=1,
-        passes=12,
-        batch_size=128,
-        lr=1e-3,
+        # With shifts by one pixel every start learned more slowly: a digit fills its eight pixels.
+        crop=0,
+        passes=10,
+        batch_size=64,
+        lr=2e-3,
     )
 
 
