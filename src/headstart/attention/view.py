@@ -136,6 +136,22 @@ class AttentionView:
             table[: self.prefix].zero_()
         table[len(table) - self.patches :].copy_(rows)
 
+    def snapshot(self) -> Callable[[], None]:
+        """Copy every weight that can be written through this view; call the result to put them back."""
+        slots = [self.position.table.detach()]
+        if self.patch_embed is not None:
+            slots += [p.detach() for p in self.patch_embed.parameters()]
+        for block in self.blocks:
+            slots += [t.detach() for name in "qkvo" for t in block.projection(name) if t is not None]
+            slots += [block.mlp_in.weight.detach()] if block.mlp_in is not None else []
+        saved = [slot.clone() for slot in slots]
+
+        def restore() -> None:
+            for slot, value in zip(slots, saved, strict=True):
+                slot.copy_(value)
+
+        return restore
+
     def visit(
         self,
         images: Tensor,

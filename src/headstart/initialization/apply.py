@@ -93,13 +93,13 @@ def init_(
     # Half precision is solved on a float32 copy: its forward pass is too coarse to calibrate on, and not every CPU has one.
     half = view.dtype in (torch.float16, torch.bfloat16)
     work = attention_view(copy.deepcopy(model).float()) if half else view
-    before = {key: value.clone() for key, value in work.model.state_dict().items()}
+    restore = work.snapshot()
     try:
         with torch.no_grad():
             aim = _apply(chosen, work, Draw(generator, work.device), images)
             report = _report(work, chosen.spec, images, aim, generator)
     except BaseException:
-        work.model.load_state_dict(before)
+        restore()
         raise
     if half:
         model.load_state_dict(work.model.state_dict())

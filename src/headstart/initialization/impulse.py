@@ -18,7 +18,7 @@ from headstart.initialization.offsets import Offsets, block_offsets
 from headstart.initialization.scheme import Aim, Scheme
 from headstart.initialization.sharpness import fit_gain, per_block
 from headstart.initialization.solvers import SOLVERS, Problem
-from headstart.initialization.values import VALUES, content_std, write_values
+from headstart.initialization.values import VALUES, content_std, position_directions, write_values
 
 __all__ = ["Impulse"]
 
@@ -80,12 +80,13 @@ class Impulse(Scheme):
         problem = Problem.make(view, offsets, self.control == "scrambled", self.position_std, draw)
         solve = solver.prepare(problem, self)
         spread = content_std(view)
+        reserved = position_directions(view) if view.position.kind == "fixed" else None
 
         def start(index: int, block: BlockView, stream: Tensor | None = None) -> None:
             nonlocal spread
-            if stream is not None:
+            if stream is not None and index == 0:
                 spread = stream.double().square().mean().sqrt().item()
-            spread = write_values(block, view.width, self.value, depth, spread, draw)
+            write_values(block, view.width, self.value, depth, spread, draw, reserved)
             x = view.position_input(index)[None] if stream is None else block.norm.forward(stream)
             q, k = solve(index, block, x)
             if sharpness is not None:

@@ -18,7 +18,7 @@ from headstart.initialization.codes import Code, harmonic
 from headstart.initialization.draw import Draw
 from headstart.initialization.gradient import draw_start, gradient_qk, pseudo_input
 from headstart.initialization.pseudoinverse import draw_noise, pseudoinverse_qk
-from headstart.initialization.reading import embed, ridge
+from headstart.initialization.reading import discriminate, embed, ridge
 from headstart.initialization.sincos import read_sincos
 
 if TYPE_CHECKING:
@@ -140,11 +140,24 @@ def _rotation(problem: Problem, scheme: Impulse) -> Solve:
 
 
 def _decoder(problem: Problem, scheme: Impulse) -> Solve:
+    if problem.view.position.kind == "fixed":
+        return _discriminator(problem)
     code, queries, keys, _ = _prepare_code(problem)
 
     def solve(index: int, block: BlockView, x: Tensor) -> tuple[Tensor, Tensor]:
         reads = _regress(problem, queries, keys, x, 1e-3)
         return _heads(code, reads, problem.offsets[index], block.head_dim)
+
+    return solve
+
+
+def _discriminator(problem: Problem) -> Solve:
+    """The decoder for an embedding that may not be set: the code, too, is found in what the blocks receive."""
+
+    def solve(index: int, block: BlockView, x: Tensor) -> tuple[Tensor, Tensor]:
+        q, k = discriminate(x, problem.targets[index], problem.view.prefix, block.head_dim)
+        pad = (0, block.head_dim - k.shape[-1])
+        return nn.functional.pad(q, pad), nn.functional.pad(k, pad)
 
     return solve
 

@@ -15,8 +15,10 @@ from headstart.initialization.draw import Draw
 __all__ = ["VALUES", "balanced_values", "content_std", "mimetic_values", "split", "write_values"]
 
 VALUES = ("balanced", "mimetic", "random", "default")
-# strength² · depth of the balanced start: a network of any depth multiplies the stream's energy by about e to this.
+# strength² · depth of the balanced start: a network of any depth multiplies the stream's energy by one plus this.
 _BALANCE = 1.0
+# V·O = α·Z − β·I.
+_MIXES = {"mimetic": (0.4, 0.4), "random": (0.7, 0.0)}
 
 
 def split(product: Tensor, rank: int) -> tuple[Tensor, Tensor]:
@@ -73,22 +75,31 @@ def content_std(view: AttentionView) -> float:
     return float(energy.sqrt())
 
 
-def write_values(block: BlockView, width: int, kind: str, depth: int, spread: float, draw: Draw) -> float:
-    """Write a block's value and output weights; ``spread`` is the root mean square of its stream, returned as it leaves.
+def position_directions(view: AttentionView) -> Tensor:
+    """Orthonormal directions (D, k) that a fixed embedding varies in, but for those below 10⁻³ of the strongest."""
+    table = view.position.table.detach()[0, -view.patches :].double()
+    _, s, vh = torch.linalg.svd(table - table.mean(0), full_matrices=False)
+    return vh[s > 1e-3 * s[0]].T
+
+
+def write_values(
+    block: BlockView, width: int, kind: str, depth: int, spread: float, draw: Draw, reserved: Tensor | None = None
+) -> None:
+    """Write a block's value and output weights; ``spread`` is the root mean square of the stream at the first block.
 
     LayerNorm hands the heads a stream of root mean square one, so a branch that is to be a share of the stream is
-    ``spread`` times that share.
+    ``spread`` times that share. With the same branch in every block the stream's energy grows linearly: it leaves L blocks
+    of strength s multiplied by √(1 + L·s²) at every frequency.
     """
     sizes = (width, block.heads, block.head_dim)
     if kind == "default":
-        return spread
+        return
     if kind == "balanced":
-        strength = (_BALANCE / depth) ** 0.5
-        v, o = balanced_values(*sizes, strength * spread, draw)
-        spread *= (1 + strength**2) ** 0.5
+        v, o = balanced_values(*sizes, (_BALANCE / depth) ** 0.5 * spread, draw)
+        if reserved is not None:
+            o = o - o @ reserved @ reserved.T
     else:
-        alpha, beta = {"mimetic": (0.4, 0.4), "random": (0.7, 0.0)}[kind]
+        alpha, beta = _MIXES[kind]
         v, o = mimetic_values(*sizes, alpha, beta, draw)
     block.write("v", v)
     block.write("o", o)
-    return spread

@@ -122,7 +122,7 @@ class VisionTransformer(nn.Module):
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width)) if pool == "class" else None
         self.reg_token = nn.Parameter(torch.zeros(1, registers, width)) if registers else None
         self.pos_embed = self._position(position, width, heads)
-        rates = torch.linspace(0, drop_path, depth).tolist()
+        rates = [drop_path * index / max(depth - 1, 1) for index in range(depth)]
         self.blocks = nn.ModuleList(Block(width, heads, int(width * mlp_ratio), rate) for rate in rates)
         # As in timm: the last norm comes before the class token is read, but after the mean over patches.
         self.norm = nn.LayerNorm(width, eps=1e-6) if pool == "class" else nn.Identity()

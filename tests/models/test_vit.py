@@ -1,0 +1,119 @@
+import pytest
+import torch
+
+from headstart import HeadstartError, create_vit
+from headstart.positions import (
+    grid_points,
+    harmonic_code,
+    harmonic_embedding,
+    harmonic_frequencies,
+    sincos_embedding,
+)
+
+timm_vit = pytest.importorskip("timm.models.vision_transformer")
+
+
+def timm_twin(pool: str, registers: int, **sizes):
+    return timm_vit.VisionTransformer(
+        img_size=sizes["image_size"],
+        patch_size=sizes["patch_size"],
+        num_classes=7,
+        embed_dim=48,
+        depth=3,
+        num_heads=4,
+        class_token=pool == "class",
+        global_pool="token" if pool == "class" else "avg",
+        reg_tokens=registers,
+    )
+
+
+@pytest.mark.parametrize(("pool", "registers"), [("mean", 0), ("class", 0), ("mean", 2), ("class", 3)])
+@pytest.mark.parametrize("direction", ["to timm", "from timm"])
+def test_outputs_equal_timm_on_the_same_weights(pool, registers, direction):
+    sizes = {"image_size": (16, 24), "patch_size": (4, 4)}
+    ours = create_vit(width=48, depth=3, heads=4, num_classes=7, pool=pool, registers=registers, **sizes).eval()
+    theirs = timm_twin(pool, registers, **sizes).eval()
+    torch.nn.init.normal_(ours.pos_embed)  # a plain default would hide a misplaced embedding
+    torch.nn.init.normal_(theirs.pos_embed)
+    if direction == "to timm":
+        theirs.load_state_dict(ours.state_dict())
+    else:
+        ours.load_state_dict(theirs.state_dict())
+    images = torch.randn(2, 3, 16, 24)
+    torch.testing.assert_close(ours(images), theirs(images), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("size", "parameters"), [("tiny", 5.5e6), ("small", 21.7e6), ("base", 85.8e6)])
+def test_named_sizes_have_the_published_parameter_counts(size, parameters):
+    with torch.device("meta"):
+        model = create_vit(size, image_size=224, patch_size=16, num_classes=1, pool="class")
+    assert sum(p.numel() for p in model.parameters()) == pytest.approx(parameters, rel=0.01)
+
+
+@pytest.mark.parametrize("heads", [3, 6, 9, 12])
+def test_any_number_of_heads_that_divides_the_width(heads):
+    model = create_vit(width=180, heads=heads, depth=1)
+    assert model(torch.zeros(1, 3, 32, 32)).shape == (1, 10)
+
+
+def test_drop_path_drops_whole_samples_in_training_only():
+    torch.manual_seed(0)
+    model = create_vit(width=24, depth=8, heads=2, drop_path=0.9)
+    images = torch.randn(1, 3, 32, 32).expand(16, -1, -1, -1)
+    model.train()
+    assert model(images).std(0).max() > 1e-3
+    model.eval()
+    assert model(images).std(0).max() < 1e-6
+
+
+def test_a_fixed_position_embedding_is_not_trained():
+    assert not create_vit(width=24, heads=2, depth=1, position="sincos").pos_embed.requires_grad
+    assert create_vit(width=24, heads=2, depth=1, position="harmonic").pos_embed.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"width": 100, "heads": 3}, "width 100 is not divisible by 3 heads; choose heads from [1, 2, 4, 5]."),
+        ({"size": "tinny"}, "unknown ViT size 'tinny': did you mean 'tiny'?"),
+        ({"pool": "avg"}, "unknown pool 'avg':"),
+        ({"position": "sincoss"}, "unknown position 'sincoss': did you mean 'sincos'?"),
+        ({"image_size": 30}, "image size (30, 30) is not a whole number of patches of (4, 4)"),
+        ({"width": 30, "heads": 3, "position": "sincos"}, "needs a width divisible by 4, got 30"),
+    ],
+)
+def test_sizes_that_do_not_fit_say_so(options, message):
+    with pytest.raises(HeadstartError) as error:
+        create_vit(**options)
+    assert message in str(error.value)
+
+
+def test_images_of_another_size_say_so():
+    with pytest.raises(HeadstartError, match=r"expected images of shape \(B, 3, 32, 32\), got \(1, 1, 28, 28\)"):
+        create_vit(width=24, heads=2, depth=1)(torch.zeros(1, 1, 28, 28))
+
+
+def test_a_shift_rotates_the_harmonic_code_and_its_peak_is_unique():
+    grid = (7, 9)
+    frequencies = harmonic_frequencies(grid, 16, 1)
+    z = harmonic_code(grid_points(grid), frequencies)
+    similarity = z @ z.T
+    assert torch.allclose(similarity.diagonal(), torch.ones(63, dtype=torch.float64))
+    off = similarity - 2 * torch.eye(63, dtype=torch.float64)
+    assert off.max() < 0.2  # the coherence that 16 frequencies reach on this grid
+    assert torch.equal(frequencies, harmonic_frequencies(grid, 16, 1))
+
+
+def test_harmonic_embedding_passes_layernorm_unchanged_but_for_scale():
+    table = harmonic_embedding((8, 8), heads=3, head_dim=32)
+    assert table.sum(1).abs().max() < 1e-9
+    torch.testing.assert_close(torch.nn.functional.layer_norm(table, (96,), eps=0), table)
+
+
+def test_sincos_embedding_is_the_stated_layout():
+    table = sincos_embedding((2, 3), 8)
+    assert table.shape == (6, 8)
+    torch.testing.assert_close(table[5], torch.tensor([2.0, 2e-4, 0, 0, 1, 1e-4, 0, 0]).double().sin()
+                               * torch.tensor([1, 1, 0, 0, 1, 1, 0, 0]).double()
+                               + torch.tensor([0, 0, 2.0, 2e-4, 0, 0, 1, 1e-4]).double().cos()
+                               * torch.tensor([0, 0, 1, 1, 0, 0, 1, 1]).double())
