@@ -118,7 +118,7 @@ def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
     call("train", "digits", "--init", "default", "--out", tmp_path, *QUICK)
     result = call("train", "digits", "--init", "default", "--out", tmp_path, *QUICK, "--set", "lr=0.5")
     assert result.exit_code == 2
-    assert "another config: lr (0.001 there, 0.5 asked); choose another --out or delete it." in result.stderr
+    assert "another config: lr (0.002 there, 0.5 asked); choose another --out or delete it." in result.stderr
 
 
 def test_an_empty_folder_is_no_run(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_a_panel_for_each_block_and_head(tmp_path: Path, monkeypatch: pytest.Mon
     shown = axes[1 + 1].images[0].get_array()
     assert shown.shape == (2, 3)
     assert float(shown[1, 2]) == 0.75
-    assert axes[1 + 1].get_title() == "0.75"
+    assert axes[1 + 1].get_title() == "head 1: 0.75"
 
 
 def test_a_query_outside_the_grid_is_refused(tmp_path: Path) -> None:
