@@ -24,9 +24,7 @@ def updated(text: str, root: Path) -> str:
     def table(match: re.Match[str]) -> str:
         path = root / match["file"]
         if not path.exists():
-            raise SystemExit(
-                f"{match['file']} is named by a table and does not exist; run its command and commit it."
-            )
+            raise SystemExit(f"{match['file']} is named by a table and does not exist; run its command and commit it.")
         return f"{match[1]}{markdown_table(json.loads(path.read_text()))}\n{match[3]}"
 
     return MARKED.sub(table, text)

@@ -40,9 +40,7 @@ app = typer.Typer(
 
 P = ParamSpec("P")
 Out = Annotated[Path | None, typer.Option("--out", help="Folder of the run; the same one again goes on.")]
-Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable.")
-]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable.")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Use that many training images.")]
 Named = Annotated[str | None, typer.Option("--recipe", help="Start from a named recipe.")]
 Arms = Annotated[str, typer.Option("--init", help="Initializations, separated by commas.")]
@@ -63,9 +61,7 @@ def _friendly(command: Callable[P, None]) -> Callable[P, None]:
             errors.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
-            errors.print(
-                "Stopped. Finished passes are kept: the same command goes on from there.", style="yellow"
-            )
+            errors.print("Stopped. Finished passes are kept: the same command goes on from there.", style="yellow")
             raise typer.Exit(130) from None
 
     return run
@@ -107,9 +103,7 @@ def compare(
     """Train each initialization with each seed on the same images in the same order; table, curves, heads."""
     chosen = _recipe(dataset, recipe, limit, set_)
     arms = [arm.strip() for arm in init.split(",")]
-    _compare(
-        chosen, arms, list(range(seed, seed + seeds)), out or Path(f"runs/compare-{chosen.dataset_name}")
-    )
+    _compare(chosen, arms, list(range(seed, seed + seeds)), out or Path(f"runs/compare-{chosen.dataset_name}"))
 
 
 @app.command()
@@ -128,9 +122,7 @@ def train(
     from headstart.training import arm_folder, train
 
     given = {"init": init, "seed": seed}
-    chosen = _recipe(
-        dataset, recipe, limit, [*(set_ or []), *(f"{k}={v}" for k, v in given.items() if v is not None)]
-    )
+    chosen = _recipe(dataset, recipe, limit, [*(set_ or []), *(f"{k}={v}" for k, v in given.items() if v is not None)])
     out = out or Path(f"runs/{chosen.dataset_name}-{arm_folder(chosen.init)}")
     console = Console()
     heads = out / "heads.png"
@@ -150,9 +142,7 @@ def inspect(
     query: Annotated[
         tuple[int, int] | None, typer.Option("--query", metavar="ROW COLUMN", help="The looking patch.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the pictures (default: the run's).")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the pictures (default: the run's).")] = None,
 ) -> None:
     """Draw what each head of a trained model looks at, and print its offsets."""
     from headstart.reporting import inspect_model

@@ -93,8 +93,6 @@ def harmonic_embedding(grid: tuple[int, int], heads: int, head_dim: int, reach: 
     embedding = torch.zeros(len(angles), heads, head_dim, dtype=torch.float64)
     for h in range(heads):
         phase = angles + 2 * math.pi * h / heads
-        embedding[:, h, : 2 * (head_dim // 2)] = torch.cat([phase.cos(), phase.sin()], -1)[
-            :, : 2 * (head_dim // 2)
-        ]
+        embedding[:, h, : 2 * (head_dim // 2)] = torch.cat([phase.cos(), phase.sin()], -1)[:, : 2 * (head_dim // 2)]
     embedding = embedding.flatten(1)
     return embedding / embedding.square().mean().sqrt()

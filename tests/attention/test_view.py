@@ -119,8 +119,10 @@ def headless(model: nn.Module, name: str) -> nn.Module:
     ("model", "message"),
     [
         (lambda: nn.Linear(3, 3), "Linear: no patch grid found; looked for patch_embed.grid_size"),
-        (lambda: small_timm(pos_embed="none"),
-         "VisionTransformer: no absolute position embedding found; looked for pos_embed."),
+        (
+            lambda: small_timm(pos_embed="none"),
+            "VisionTransformer: no absolute position embedding found; looked for pos_embed.",
+        ),
         (lambda: small_timm(block_fn=timm_vit.ResPostBlock, init_values=0.1), "blocks[0] is a ResPostBlock"),
         (lambda: small_timm(block_fn=timm_vit.ParallelScalingBlock), "blocks[0] is a ParallelScalingBlock"),
         (lambda: headless(create_vit(width=24, depth=1, heads=2), "blocks"), "no transformer blocks found"),
@@ -145,7 +147,11 @@ def test_a_model_that_cannot_be_seen_says_what_was_missing(model, message):
 )
 def test_images_that_do_not_fit_say_so(images, message):
     model = create_vit(width=24, depth=1, heads=2)
-    for use in (attention_view(model).maps, lambda x: headstart.measure(model, x), lambda x: headstart.init_(model, images=x)):
+    for use in (
+        attention_view(model).maps,
+        lambda x: headstart.measure(model, x),
+        lambda x: headstart.init_(model, images=x),
+    ):
         with pytest.raises(HeadstartError) as error:
             use(images)
         assert message in str(error.value)

@@ -172,6 +172,4 @@ def test_a_cpu_generator_gives_the_same_draws_on_a_gpu() -> None:
     passed = batches(ten().to("cuda"), 10, generator=seeded(), shuffle=True, drop_last=False)
     order = next(passed)[1]
     assert order.is_cuda
-    assert torch.equal(
-        order.cpu(), next(batches(ten(), 10, generator=seeded(), shuffle=True, drop_last=False))[1]
-    )
+    assert torch.equal(order.cpu(), next(batches(ten(), 10, generator=seeded(), shuffle=True, drop_last=False))[1])

@@ -86,13 +86,9 @@ def test_a_download_is_unpacked_once_and_then_used(
     assert torch.equal(first.test.images, again.test.images)
 
 
-def test_no_network_says_how_to_name_a_folder(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_network_says_how_to_name_a_folder(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cifar10, "URL", (tmp_path / "nowhere" / "cifar-10-binary.tar.gz").as_uri())
-    with pytest.raises(
-        HeadstartError, match=r"could not download file:.*cifar10:/path/to/cifar-10-batches-bin"
-    ):
+    with pytest.raises(HeadstartError, match=r"could not download file:.*cifar10:/path/to/cifar-10-batches-bin"):
         load_dataset("cifar10", root=tmp_path / "cache")
 
 
@@ -110,9 +106,7 @@ def test_an_altered_file_is_named(small: Path) -> None:
     content[5000] ^= 1
     (small / "test_batch.bin").write_bytes(content)
     got = hashlib.md5(content).hexdigest()
-    with pytest.raises(
-        HeadstartError, match=rf"test_batch\.bin was altered: expected MD5 \w+, got {got}; delete it"
-    ):
+    with pytest.raises(HeadstartError, match=rf"test_batch\.bin was altered: expected MD5 \w+, got {got}; delete it"):
         load_dataset(f"cifar10:{small}")
 
 
@@ -129,9 +123,7 @@ def test_a_folder_without_the_files_says_what_is_missing(small: Path) -> None:
 def test_another_archive_is_refused(small: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.tar.gz"
     other.write_bytes(b"something else")
-    with pytest.raises(
-        HeadstartError, match=r"other\.tar\.gz is not the official archive: expected MD5 c32a1d4"
-    ):
+    with pytest.raises(HeadstartError, match=r"other\.tar\.gz is not the official archive: expected MD5 c32a1d4"):
         load_dataset(f"cifar10:{other}", root=tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 

@@ -54,9 +54,7 @@ def test_an_altered_file_is_refused(tmp_path: Path) -> None:
     content[1000] ^= 1
     file = tmp_path / "digits.npz"
     file.write_bytes(content)
-    with pytest.raises(
-        HeadstartError, match=r"digits\.npz was altered: expected SHA-256 \w{64}, got \w{64}; install"
-    ):
+    with pytest.raises(HeadstartError, match=r"digits\.npz was altered: expected SHA-256 \w{64}, got \w{64}; install"):
         read_digits(file)
 
 

@@ -152,18 +152,14 @@ def test_a_busy_server_is_asked_again(server: Server, target: Path) -> None:
 
 
 def test_a_wrong_checksum_is_told_and_the_file_removed(server: Server, target: Path) -> None:
-    with pytest.raises(
-        HeadstartError, match=f"sent a file with MD5 {MD5}, expected {'0' * 32}. It was removed"
-    ):
+    with pytest.raises(HeadstartError, match=f"sent a file with MD5 {MD5}, expected {'0' * 32}. It was removed"):
         download(server.url, target, md5="0" * 32)
     assert [*target.parent.iterdir()] == []
 
 
 def test_a_refusal_is_not_repeated(server: Server, target: Path) -> None:
     server.statuses = [404]
-    with pytest.raises(
-        HeadstartError, match=r"could not download http.*data\.tar\.gz \(HTTP 404 Not Found\)"
-    ):
+    with pytest.raises(HeadstartError, match=r"could not download http.*data\.tar\.gz \(HTTP 404 Not Found\)"):
         download(server.url, target, md5=MD5)
     assert len(server.ranges) == 1
 
@@ -182,9 +178,7 @@ def test_progress_counts_as_success_however_often_it_breaks(server: Server, targ
     assert only(target)
 
 
-def test_no_network_names_the_address_and_the_way_round(
-    target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_network_names_the_address_and_the_way_round(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(module, "PAUSE_S", 0.0)
     with socket.socket() as closed:  # bound but not listening: connections are refused
@@ -221,9 +215,7 @@ def test_only_the_named_files_are_unpacked(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
 def test_a_link_in_place_of_a_file_is_refused(tmp_path: Path, kind: bytes) -> None:
     packed = archive(tmp_path / "a.tar.gz", tarfile.TarInfo("f/real"), link("f/a.bin", "f/real", kind))
-    with pytest.raises(
-        HeadstartError, match=r"f/a\.bin in .*a\.tar\.gz is a link or a folder, expected a reg"
-    ):
+    with pytest.raises(HeadstartError, match=r"f/a\.bin in .*a\.tar\.gz is a link or a folder, expected a reg"):
         unpack(packed, ["f/a.bin"], tmp_path / "out")
     assert [*(tmp_path / "out").iterdir()] == []
 
@@ -235,9 +227,7 @@ def test_a_missing_member_is_named(tmp_path: Path) -> None:
 
 
 def test_a_broken_archive_leaves_no_file(tmp_path: Path) -> None:
-    whole = archive(
-        tmp_path / "a.tar.gz", tarfile.TarInfo("f/a.bin"), content=hashlib.sha512().digest() * 4000
-    )
+    whole = archive(tmp_path / "a.tar.gz", tarfile.TarInfo("f/a.bin"), content=hashlib.sha512().digest() * 4000)
     broken = tmp_path / "b.tar.gz"
     broken.write_bytes(whole.read_bytes()[:200])
     with pytest.raises(HeadstartError, match=r"could not unpack .*b\.tar\.gz"):

@@ -109,17 +109,13 @@ def test_a_limit_outside_is_refused(limit: int) -> None:
 
 
 def test_an_unknown_name_lists_the_near_ones() -> None:
-    with pytest.raises(
-        HeadstartError, match=r"unknown dataset 'digit': did you mean 'digits'\? Known: cifar10"
-    ):
+    with pytest.raises(HeadstartError, match=r"unknown dataset 'digit': did you mean 'digits'\? Known: cifar10"):
         load_dataset("digit")
 
 
 def test_a_split_says_what_it_expects() -> None:
     labels = torch.zeros(3, dtype=torch.int64)
-    with pytest.raises(
-        HeadstartError, match=r"expected images as uint8 .* got float32 of shape \(3, 1, 8, 8\)"
-    ):
+    with pytest.raises(HeadstartError, match=r"expected images as uint8 .* got float32 of shape \(3, 1, 8, 8\)"):
         Split(torch.zeros(3, 1, 8, 8), labels)
     with pytest.raises(HeadstartError, match=r"got uint8 of shape \(3, 8, 8\): .* add the missing axis"):
         Split(torch.zeros(3, 8, 8, dtype=torch.uint8), labels)

@@ -11,7 +11,10 @@ timm_vit = pytest.importorskip("timm.models.vision_transformer")
 pytestmark = pytest.mark.filterwarnings("ignore:.*cannot cover")
 
 
-@pytest.mark.parametrize("scheme", [*names(), "impulse:solver=pseudoinverse", "impulse:offsets=random", "impulse:control=scrambled"])
+@pytest.mark.parametrize(
+    "scheme",
+    [*names(), "impulse:solver=pseudoinverse", "impulse:offsets=random", "impulse:control=scrambled"],
+)
 def test_same_generator_state_same_bits_and_no_global_state_touched(scheme):
     models = [create_vit(width=48, depth=2, heads=3)]
     models.append(copy.deepcopy(models[0]))
@@ -85,13 +88,23 @@ def test_a_timm_model_by_name_in_one_line(seeded):
     [
         (lambda: torch.nn.Linear(2, 2), "impulse", "Linear: no patch grid found"),
         (
-            lambda: timm_vit.VisionTransformer(img_size=16, patch_size=4, embed_dim=48, depth=1, num_heads=3, qk_norm=True),
+            lambda: timm_vit.VisionTransformer(
+                img_size=16, patch_size=4, embed_dim=48, depth=1, num_heads=3, qk_norm=True
+            ),
             "impulse",
             "VisionTransformer normalises queries and keys (q_norm, k_norm)",
         ),
         (lambda: create_vit(width=48, depth=1, heads=3), "impulse:kernel=2", "kernel must be an odd number"),
-        (lambda: create_vit(width=48, depth=1, heads=3), "impulse:kernel=9", "kernel 9 is wider than the 8×8 grid"),
-        (lambda: create_vit(width=48, depth=3, heads=3), "impulse:sharpness=0.5/0.6", "one for each of the 3 blocks; got 2"),
+        (
+            lambda: create_vit(width=48, depth=1, heads=3),
+            "impulse:kernel=9",
+            "kernel 9 is wider than the 8×8 grid",
+        ),
+        (
+            lambda: create_vit(width=48, depth=3, heads=3),
+            "impulse:sharpness=0.5/0.6",
+            "one for each of the 3 blocks; got 2",
+        ),
         (lambda: create_vit(width=48, depth=1, heads=3), "default:whiten=True", "needs images: pass images="),
     ],
 )

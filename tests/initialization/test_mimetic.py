@@ -67,7 +67,10 @@ def test_norm_matched_keeps_directions_and_takes_sizes(seeded):
     for mine, theirs, old in zip(attention_view(model).blocks, attention_view(structured).blocks, before, strict=True):
         for n in "qkvo":
             torch.testing.assert_close(
-                torch.linalg.matrix_norm(mine.read(n)), torch.linalg.matrix_norm(theirs.read(n)), rtol=1e-4, atol=0
+                torch.linalg.matrix_norm(mine.read(n)),
+                torch.linalg.matrix_norm(theirs.read(n)),
+                rtol=1e-4,
+                atol=0,
             )
             cosine = torch.nn.functional.cosine_similarity(mine.read(n).flatten(1), old[n].flatten(1))
             torch.testing.assert_close(cosine, torch.ones(3))

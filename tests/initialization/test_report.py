@@ -32,8 +32,13 @@ def test_the_table_holds_every_heads_numbers(report):
 def test_to_dict_is_json_with_the_same_numbers(report):
     data = json.loads(json.dumps(report.to_dict()))
     assert data["scheme"] == "impulse:sharpness=0.9"
-    assert data["heads"][1] == {"block": 0, "head": 1, "offset": [-1, 0],
-                                "target_mass": report.heads[1].target_mass, "entropy": report.heads[1].entropy}
+    assert data["heads"][1] == {
+        "block": 0,
+        "head": 1,
+        "offset": [-1, 0],
+        "target_mass": report.heads[1].target_mass,
+        "entropy": report.heads[1].entropy,
+    }
 
 
 def test_the_figure_shows_every_head_with_its_peak_at_the_offset(report):
@@ -59,6 +64,8 @@ def test_measure_finds_offsets_nobody_told_it(report, seeded):
 
 def test_a_shortfall_is_reported_with_the_worst_head(images, seeded):
     model = create_vit(width=96, depth=4, heads=3)
-    with pytest.warns(UserWarning, match=r"heads are more than 0.03 from the sharpness asked for; furthest is block \d"):
+    with pytest.warns(
+        UserWarning, match=r"heads are more than 0.03 from the sharpness asked for; furthest is block \d"
+    ):
         report = init_(model, Impulse(solver="rotation", sharpness=0.95), images=images, generator=seeded())
     assert report.target_mass < 0.9

@@ -20,7 +20,10 @@ def test_every_head_reaches_the_sharpness_asked_for(position, kernel, sharpness,
     for head in report.heads:
         assert head.target_mass == pytest.approx(sharpness, abs=0.02)
     # The report is not taken at its word: attention by hand, from the weights and the embedding.
-    block, x = attention_view(model).blocks[0], torch.nn.functional.layer_norm(model.pos_embed.detach()[0], (192,))
+    block, x = (
+        attention_view(model).blocks[0],
+        torch.nn.functional.layer_norm(model.pos_embed.detach()[0], (192,)),
+    )
     logits = torch.einsum("nd,hdr,her,me->hnm", x, block.read("q"), block.read("k"), x) / 8
     offsets = torch.tensor([h.offset for h in report.heads if h.block == 0])
     by_hand = target_mass(logits.softmax(-1), shift_targets((8, 8), offsets))
@@ -51,11 +54,19 @@ def test_learned_embeddings_give_every_row_the_same_attention(seeded):
         lambda: timm_vit.VisionTransformer(
             img_size=32, patch_size=4, embed_dim=64, depth=2, num_heads=2, reg_tokens=2, no_embed_class=True
         ),
-        lambda: timm_vit.VisionTransformer(
-            img_size=32, patch_size=4, embed_dim=64, depth=2, num_heads=2, attn_head_dim=16, qkv_bias=False
-        )
-        if "attn_head_dim" in timm_vit.VisionTransformer.__init__.__code__.co_varnames
-        else create_vit(width=64, depth=2, heads=2),
+        lambda: (
+            timm_vit.VisionTransformer(
+                img_size=32,
+                patch_size=4,
+                embed_dim=64,
+                depth=2,
+                num_heads=2,
+                attn_head_dim=16,
+                qkv_bias=False,
+            )
+            if "attn_head_dim" in timm_vit.VisionTransformer.__init__.__code__.co_varnames
+            else create_vit(width=64, depth=2, heads=2)
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*cannot cover")

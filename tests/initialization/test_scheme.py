@@ -31,7 +31,10 @@ def test_every_scheme_says_whether_it_uses_images():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("impulze", "unknown scheme 'impulze': did you mean 'impulse'? Known: conditioned, default, impulse, mimetic,"),
+        (
+            "impulze",
+            "unknown scheme 'impulze': did you mean 'impulse'? Known: conditioned, default, impulse, mimetic,",
+        ),
         ("impulse:solvr=rotation", "unknown option of scheme 'impulse' 'solvr': did you mean 'solver'?"),
         ("impulse:solver=rotatoin", "unknown solver 'rotatoin': did you mean 'rotation'?"),
         ("impulse:value=balance", "unknown value 'balance': did you mean 'balanced'?"),

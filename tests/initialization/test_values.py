@@ -42,9 +42,7 @@ def test_attention_wider_than_the_stream_says_so():
 def test_balanced_keeps_every_frequencys_gain_near_one_at_any_depth(depth, calibrated, images, seeded):
     model = create_vit(width=96, depth=depth, heads=3)
     with pytest.warns(UserWarning, match="cannot cover"):
-        report = init_(
-            model, Impulse(sharpness=0.8), images=images if calibrated else None, generator=seeded()
-        )
+        report = init_(model, Impulse(sharpness=0.8), images=images if calibrated else None, generator=seeded())
     assert 0.7 < report.gain[0] < report.gain[1] < 2.0
     assert not any("multiplies spatial frequencies" in note for note in report.notes)
 

@@ -74,7 +74,10 @@ def test_a_fixed_position_embedding_is_not_trained():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"width": 100, "heads": 3}, "width 100 is not divisible by 3 heads; choose heads from [1, 2, 4, 5]."),
+        (
+            {"width": 100, "heads": 3},
+            "width 100 is not divisible by 3 heads; choose heads from [1, 2, 4, 5].",
+        ),
         ({"size": "tinny"}, "unknown ViT size 'tinny': did you mean 'tiny'?"),
         ({"pool": "avg"}, "unknown pool 'avg':"),
         ({"position": "sincoss"}, "unknown position 'sincoss': did you mean 'sincos'?"),
@@ -113,7 +116,9 @@ def test_harmonic_embedding_passes_layernorm_unchanged_but_for_scale():
 def test_sincos_embedding_is_the_stated_layout():
     table = sincos_embedding((2, 3), 8)
     assert table.shape == (6, 8)
-    torch.testing.assert_close(table[5], torch.tensor([2.0, 2e-4, 0, 0, 1, 1e-4, 0, 0]).double().sin()
-                               * torch.tensor([1, 1, 0, 0, 1, 1, 0, 0]).double()
-                               + torch.tensor([0, 0, 2.0, 2e-4, 0, 0, 1, 1e-4]).double().cos()
-                               * torch.tensor([0, 0, 1, 1, 0, 0, 1, 1]).double())
+    torch.testing.assert_close(
+        table[5],
+        torch.tensor([2.0, 2e-4, 0, 0, 1, 1e-4, 0, 0]).double().sin() * torch.tensor([1, 1, 0, 0, 1, 1, 0, 0]).double()
+        + torch.tensor([0, 0, 2.0, 2e-4, 0, 0, 1, 1e-4]).double().cos()
+        * torch.tensor([0, 0, 1, 1, 0, 0, 1, 1]).double(),
+    )

@@ -9,14 +9,10 @@ from headstart.reporting import draw_curves
 from headstart.reporting.curves import PALETTE
 
 
-def test_curves_show_mean_and_range_of_each_arm(
-    results: dict[str, Any], tmp_path: Path, monkeypatch: Any
-) -> None:
+def test_curves_show_mean_and_range_of_each_arm(results: dict[str, Any], tmp_path: Path, monkeypatch: Any) -> None:
     drawn: list[Figure] = []
     original = Figure.savefig
-    monkeypatch.setattr(
-        Figure, "savefig", lambda self, *a, **k: (drawn.append(self), original(self, *a, **k))
-    )
+    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (drawn.append(self), original(self, *a, **k)))
     path = draw_curves(results, tmp_path / "curves.png")
     with Image.open(path) as picture:
         assert picture.size == (1120, 672)
@@ -36,9 +32,7 @@ def test_names_of_equal_ends_do_not_lie_on_each_other(
     results["arms"] = [dict(results["arms"][0], name=f"arm {index}") for index in range(9)]
     drawn: list[Figure] = []
     original = Figure.savefig
-    monkeypatch.setattr(
-        Figure, "savefig", lambda self, *a, **k: (drawn.append(self), original(self, *a, **k))
-    )
+    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (drawn.append(self), original(self, *a, **k)))
     draw_curves(results, tmp_path / "curves.png")
     (axes,) = drawn[0].axes
     low, high = axes.get_ylim()

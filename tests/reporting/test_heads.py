@@ -13,9 +13,7 @@ from headstart.reporting import draw_attention, inspect_model, save_figure
 def test_a_panel_for_each_block_and_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Figure] = []
     original = Figure.savefig
-    monkeypatch.setattr(
-        Figure, "savefig", lambda self, *a, **k: (drawn.append(self), original(self, *a, **k))
-    )
+    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (drawn.append(self), original(self, *a, **k)))
     attention = torch.zeros(2, 3, 7, 7)  # 2 images, 3 heads, 1 prefix token and a grid of 2×3
     attention[:, 1, 1 + 3, 1 + 5] = 0.75  # head 1: patch (1, 0) looks at patch (1, 2)
     pictures = torch.zeros(2, 1, 4, 6, dtype=torch.uint8)
@@ -32,9 +30,7 @@ def test_a_panel_for_each_block_and_head(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_query_outside_the_grid_is_refused(tmp_path: Path) -> None:
     attention, pictures = torch.ones(1, 1, 4, 4), torch.zeros(1, 1, 2, 2, dtype=torch.uint8)
-    with pytest.raises(
-        HeadstartError, match=r"query \(2, 0\) lies outside the 2×2 grid of patches; count from 0"
-    ):
+    with pytest.raises(HeadstartError, match=r"query \(2, 0\) lies outside the 2×2 grid of patches; count from 0"):
         draw_attention([attention], (2, 2), 0, pictures, tmp_path / "a.png", query=(2, 0))
     assert not (tmp_path / "a.png").exists()
 

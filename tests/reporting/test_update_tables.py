@@ -20,9 +20,7 @@ def script() -> ModuleType:
     return module
 
 
-def test_stale_tables_are_named_and_then_rewritten(
-    script: ModuleType, results: dict[str, Any], tmp_path: Path
-) -> None:
+def test_stale_tables_are_named_and_then_rewritten(script: ModuleType, results: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "docs/deep").mkdir(parents=True)
     (tmp_path / "results/a.json").write_text(json.dumps(results))

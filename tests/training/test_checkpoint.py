@@ -43,9 +43,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     model, optimizer = stepped(0)
     save_checkpoint(tmp_path / "c.safetensors", model, optimizer, {})
-    with pytest.raises(
-        HeadstartError, match=r"the weights of c.safetensors do not fit the model \(size mismatch"
-    ):
+    with pytest.raises(HeadstartError, match=r"the weights of c.safetensors do not fit the model \(size mismatch"):
         load_weights(tmp_path / "c.safetensors", nn.Linear(4, 2))
 
 

@@ -49,9 +49,7 @@ def test_training_learns(tiny: Recipe, tmp_path: Path) -> None:
     assert train(longer, tmp_path)["test_accuracy"] > 0.4  # chance is 0.1
 
 
-def test_arms_at_equal_seed_see_the_same_images(
-    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_arms_at_equal_seed_see_the_same_images(tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = {}
     for arm, seed in (("default", 0), ("mimetic", 0), ("default", 1)):
         runs[arm, seed] = recorded_batches(monkeypatch)
@@ -97,11 +95,7 @@ def test_the_test_set_is_read_once_after_the_last_pass(
     tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = build_dataset(tiny)
-    names = {
-        split.labels.data_ptr(): name
-        for name, split in vars(dataset).items()
-        if name in ("train", "val", "test")
-    }
+    names = {split.labels.data_ptr(): name for name, split in vars(dataset).items() if name in ("train", "val", "test")}
     read: list[str] = []
     original = engine.batches
 
@@ -124,15 +118,11 @@ def test_the_global_random_state_stays(tiny: Recipe, tmp_path: Path) -> None:
 
 def test_a_foreign_folder_is_refused(tiny: Recipe, tmp_path: Path) -> None:
     train(tiny, tmp_path)
-    with pytest.raises(
-        HeadstartError, match=r"another config: lr \(0.001 there, 0.01 asked\); choose another --out"
-    ):
+    with pytest.raises(HeadstartError, match=r"another config: lr \(0.001 there, 0.01 asked\); choose another --out"):
         train(tiny.override(["lr=0.01"]), tmp_path)
 
 
-def test_a_diverging_loss_stops_the_run(
-    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_diverging_loss_stops_the_run(tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine.F, "cross_entropy", lambda logits, *_, **__: logits.sum() * float("nan"))
     with pytest.raises(HeadstartError, match=r"training loss of pass 1 is nan .*; try --set lr=0.0003"):
         train(tiny, tmp_path)
@@ -151,9 +141,7 @@ def test_a_diverging_loss_stops_the_run(
         ("init=impulse:kernel=9", "kernel"),
     ],
 )
-def test_what_does_not_fit_leaves_nothing_behind(
-    tiny: Recipe, tmp_path: Path, change: str, message: str
-) -> None:
+def test_what_does_not_fit_leaves_nothing_behind(tiny: Recipe, tmp_path: Path, change: str, message: str) -> None:
     with pytest.raises(HeadstartError, match=message):
         train(tiny.override([change]), tmp_path / "run")
     assert not (tmp_path / "run").exists()

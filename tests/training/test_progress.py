@@ -17,9 +17,7 @@ def test_without_a_terminal_there_is_one_line_per_pass() -> None:
             run.step(torch.tensor(2.0), 5)
         run.passed(ROW, 2)
     (line,) = text.getvalue().splitlines()
-    assert line.startswith(
-        "impulse[a] seed 0 · pass 1/2 · loss 2.000 · train 25.0% · val 50.0% · 1,234 images/s · "
-    )
+    assert line.startswith("impulse[a] seed 0 · pass 1/2 · loss 2.000 · train 25.0% · val 50.0% · 1,234 images/s · ")
     assert line.endswith(" s left")
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from torch import nn
 
 from headstart.attention.measures import (
-    entropy, mean_attention, offset_of, offset_profile, shift_targets, target_mass,
+    entropy,
+    mean_attention,
+    offset_of,
+    offset_profile,
+    shift_targets,
+    target_mass,
 )
 from headstart.attention.timm import view_timm
 from headstart.attention.view import AttentionView, BlockView, Position

@@ -1,7 +1,7 @@
 """Numbers read off attention maps.
 
-Shapes: attention (B, H, N, N), or its mean over images (H, N, N); ``T`` patches; a target is, for each patch row, the index of the patch it should
-look at, or −1 where that patch lies outside the grid.
+Shapes: attention (B, H, N, N), or its mean over images (H, N, N); ``T`` patches; a target is, for each patch row, the
+index of the patch it should look at, or −1 where that patch lies outside the grid.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ def mean_attention(block: BlockView, x: Tensor, prefix: int) -> tuple[Tensor, Te
 
 
 def offset_profile(attention: Tensor, grid: tuple[int, int], prefix: int = 0) -> Tensor:
-    """Mean attention at each offset over the rows that can reach it: (H, N, N) → (H, 2h−1, 2w−1), centre in the middle."""
+    """Mean attention at each offset over the rows that can reach it: (H, N, N) → (H, 2h−1, 2w−1), centre in the
+    middle.
+    """
     bins = _offset_bins(grid).flatten().to(attention.device)
     patches = attention[:, prefix:, prefix:].flatten(1)
     size = (2 * grid[0] - 1) * (2 * grid[1] - 1)

@@ -5,6 +5,8 @@ It looks at structure, not at classes, so that timm need not be imported.
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from headstart.attention.view import AttentionView, BlockView, Position
@@ -62,10 +64,13 @@ def view_timm(model: nn.Module) -> AttentionView:
     )
 
 
-def _view_block(block: nn.Module, index: int, missing) -> BlockView:  # noqa: ANN001
+def _view_block(block: nn.Module, index: int, missing: Callable[[str], UnsupportedModel]) -> BlockView:
     if type(block).__name__ not in _BLOCKS:
-        raise missing(f"blocks[{index}] is a {type(block).__name__}; only pre-norm blocks ({', '.join(_BLOCKS)}) are seen.")
-    attention, norm = getattr(block, "attn", None), getattr(block, "norm1", None)
+        raise missing(
+            f"blocks[{index}] is a {type(block).__name__}; only pre-norm blocks ({', '.join(_BLOCKS)}) are seen."
+        )
+    attention: Any = getattr(block, "attn", None)
+    norm = getattr(block, "norm1", None)
     qkv, proj = getattr(attention, "qkv", None), getattr(attention, "proj", None)
     if not (isinstance(norm, nn.Module) and isinstance(qkv, nn.Linear) and isinstance(proj, nn.Linear)):
         raise missing(f"blocks[{index}]: looked for norm1, attn.qkv and attn.proj (linear layers).")

@@ -1,7 +1,7 @@
 """One view of a vision transformer's attention, whichever library built it.
 
-Shapes: ``B`` images, ``N`` tokens (``P`` prefix tokens first, then the grid in row-major order), ``D`` width, ``H`` heads,
-``R`` head dim. Weights act from the right: the queries of head h are ``x @ q[h] + q_bias[h]``.
+Shapes: ``B`` images, ``N`` tokens (``P`` prefix tokens first, then the grid in row-major order), ``D`` width, ``H``
+heads, ``R`` head dim. Weights act from the right: the queries of head h are ``x @ q[h] + q_bias[h]``.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class BlockView:
             return weight.detach().unflatten(1, (self.heads, self.head_dim)).permute(1, 2, 0)
         return weight.detach().unflatten(0, (self.heads, self.head_dim)).transpose(1, 2)
 
-    def has_bias(self, name: Literal["q", "k", "v", "o"]) -> bool:
+    def has_bias(self, name: str) -> bool:
         return self.projection(name)[1] is not None
 
     def read(self, name: str) -> Tensor:

@@ -32,9 +32,7 @@ def unpack(archive: Path, members: Iterable[str], folder: Path) -> None:
                 try:
                     info = tar.getmember(member)
                 except KeyError:
-                    raise HeadstartError(
-                        f"{archive} holds no {member}: expected the official archive"
-                    ) from None
+                    raise HeadstartError(f"{archive} holds no {member}: expected the official archive") from None
                 # isreg, not isfile: extractfile would follow a link.
                 content = tar.extractfile(info) if info.isreg() else None
                 if content is None:

@@ -40,8 +40,7 @@ def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
         )
     if not images.shape[-3] == len(mean) == len(std):
         raise HeadstartError(
-            f"expected one mean and one std for each of {images.shape[-3]} channels, "
-            f"got {len(mean)} and {len(std)}"
+            f"expected one mean and one std for each of {images.shape[-3]} channels, got {len(mean)} and {len(std)}"
         )
     shift = torch.tensor(mean, device=images.device, dtype=torch.float32)[:, None, None]
     scale = torch.tensor(std, device=images.device, dtype=torch.float32)[:, None, None]
@@ -69,9 +68,7 @@ def augment(images: Tensor, generator: torch.Generator, *, crop: int = 0, flip: 
         HeadstartError: if the images have no batch axis or ``crop`` is negative.
     """
     if images.ndim != 4:
-        raise HeadstartError(
-            f"expected images of shape (batch, channels, height, width), got {tuple(images.shape)}"
-        )
+        raise HeadstartError(f"expected images of shape (batch, channels, height, width), got {tuple(images.shape)}")
     if crop < 0:
         raise HeadstartError(f"expected crop as a padding of 0 or more pixels, got {crop}")
     if not crop and not flip:
@@ -138,9 +135,7 @@ def batches(
     return _batches(split, order, batch_size, drop_last)
 
 
-def _batches(
-    split: Split, order: Tensor | None, batch_size: int, drop_last: bool
-) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(split: Split, order: Tensor | None, batch_size: int, drop_last: bool) -> Iterator[tuple[Tensor, Tensor]]:
     end = len(split) - len(split) % batch_size if drop_last else len(split)
     for start in range(0, end, batch_size):
         index = slice(start, min(start + batch_size, end))

@@ -45,9 +45,7 @@ def read_digits(file: Path | None = None) -> tuple[Split, Split]:
     content = source.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     if digest != SHA256:
-        raise HeadstartError(
-            f"{source} was altered: expected SHA-256 {SHA256}, got {digest}; install headstart again"
-        )
+        raise HeadstartError(f"{source} was altered: expected SHA-256 {SHA256}, got {digest}; install headstart again")
     with np.load(io.BytesIO(content)) as archive:
         pixels, labels = archive["images"], archive["labels"]
     images = torch.from_numpy(np.round(pixels * (255 / 16)).astype(np.uint8))[:, None]

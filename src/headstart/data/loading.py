@@ -56,9 +56,7 @@ def load_dataset(
     name, _, place = spec.partition(":")
     if name == "digits":
         if place:
-            raise HeadstartError(
-                f"digits is carried in the package and takes no path, got {spec!r}: use 'digits'"
-            )
+            raise HeadstartError(f"digits is carried in the package and takes no path, got {spec!r}: use 'digits'")
         pool, test = digits.read_digits()
         classes, flip_ok = digits.CLASSES, False
         mean, std = _statistics(pool)

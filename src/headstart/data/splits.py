@@ -53,17 +53,14 @@ def carve(pool: Split, val_fraction: float, limit: int | None, seed: int) -> tup
             between 1 and the number of images left.
     """
     if not 0 <= val_fraction < 1:
-        raise HeadstartError(
-            f"expected val_fraction in [0, 1), got {val_fraction}: 0.1 holds back every tenth image"
-        )
+        raise HeadstartError(f"expected val_fraction in [0, 1), got {val_fraction}: 0.1 holds back every tenth image")
     generator = torch.Generator().manual_seed(seed)
     order = stratified_order(pool.labels, generator)
     held_back = round(val_fraction * len(pool))
     left = len(pool) - held_back
     if left == 0:
         raise HeadstartError(
-            f"val_fraction {val_fraction} leaves none of the {len(pool)} images for training: "
-            "choose a smaller one"
+            f"val_fraction {val_fraction} leaves none of the {len(pool)} images for training: choose a smaller one"
         )
     if limit is not None and not 1 <= limit <= left:
         raise HeadstartError(

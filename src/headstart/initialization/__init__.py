@@ -1,4 +1,4 @@
-"""Initialization: filters give targets, solvers find weights, a scheme says the whole choice, a report says what came."""
+"""Initialization: an offset gives targets, a solver finds weights, a scheme says the whole choice, a report what came."""
 
 from headstart.initialization.apply import init_, measure, names, resolve
 from headstart.initialization.impulse import Impulse
@@ -8,6 +8,6 @@ from headstart.initialization.report import HeadReport, InitReport
 from headstart.initialization.scheme import Scheme
 
 __all__ = [
-    "Conditioned", "Default", "HeadReport", "Impulse", "InitReport", "Mimetic", "NormMatched", "ReleasedMimetic", "Scheme",
-    "init_", "measure", "names", "resolve",
+    "Conditioned", "Default", "HeadReport", "Impulse", "InitReport", "Mimetic", "NormMatched", "ReleasedMimetic",
+    "Scheme", "init_", "measure", "names", "resolve",
 ]  # fmt: skip

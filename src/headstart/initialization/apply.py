@@ -55,7 +55,8 @@ def init_(
 
     Args:
         model: the library's own ViT or timm's ``VisionTransformer`` family, untrained, any float type.
-        scheme: ``"impulse"``, ``"mimetic"``, ``"mimetic-released"``, ``"conditioned"``, ``"norm-matched"``, ``"default"``; with
+        scheme: ``"impulse"``, ``"mimetic"``, ``"mimetic-released"``, ``"conditioned"``, ``"norm-matched"``,
+        ``"default"``; with
             options as text (``"impulse:sharpness=0.8:kernel=5"``); or a scheme such as ``Impulse(sharpness=0.8)``.
         images: a few hundred unlabelled images (B, C, height, width), normalised as for training. With them,
             ``impulse`` is solved on the real inputs of every block, else on LN(position embedding).
@@ -63,7 +64,8 @@ def init_(
             ``torch.initial_seed()``. Neither the global random state nor autograd's flags are touched.
 
     Returns:
-        an :class:`~headstart.InitReport`: per head the offset, target mass and entropy; the gain of spatial frequencies.
+        an :class:`~headstart.InitReport`: per head the offset, target mass and entropy; the gain of spatial
+        frequencies.
 
     Raises:
         UnsupportedModel: the model's attention cannot be seen; it names the class and what was missing.
@@ -87,10 +89,13 @@ def init_(
         if not torch.isfinite(images).all():
             raise HeadstartError("images: expected finite numbers, got NaN or infinity.")
     if any(block.has_qk_norm for block in view.blocks) and not isinstance(chosen, Default):
-        raise UnsupportedModel(f"{type(model).__name__} normalises queries and keys (q_norm, k_norm); no scheme sets that yet.")
+        raise UnsupportedModel(
+            f"{type(model).__name__} normalises queries and keys (q_norm, k_norm); no scheme sets that yet."
+        )
     if generator is None:
         generator = torch.Generator().manual_seed(torch.initial_seed())
-    # Half precision is solved on a float32 copy: its forward pass is too coarse to calibrate on, and not every CPU has one.
+    # Half precision is solved on a float32 copy: its forward pass is too coarse to calibrate on, and not every CPU has
+    # one.
     half = view.dtype in (torch.float16, torch.bfloat16)
     work = attention_view(copy.deepcopy(model).float()) if half else view
     restore = work.snapshot()

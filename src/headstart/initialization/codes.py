@@ -1,7 +1,7 @@
 """Position codes in which a shift is a rotation.
 
-z_p = (√w_f cos k_f·p, √w_f sin k_f·p)_f, with Σ w_f = 1. Then ⟨z_p, z_q⟩ = κ(p − q) = Σ_f w_f cos k_f·(p − q) depends on
-the difference alone, is largest (1) at zero, and z_{p+δ} = R_δ z_p for a rotation R_δ of each (cos, sin) pair.
+z_p = (√w_f cos k_f·p, √w_f sin k_f·p)_f, with Σ w_f = 1. Then ⟨z_p, z_q⟩ = κ(p − q) = Σ_f w_f cos k_f·(p − q) depends
+on the difference alone, is largest (1) at zero, and z_{p+δ} = R_δ z_p for a rotation R_δ of each (cos, sin) pair.
 
 Shapes: ``T`` patches, ``F`` frequencies, ``C`` = 2F channels (all cosines, then all sines).
 """
@@ -26,12 +26,12 @@ class Code:
     weights: Tensor
 
     def at(self, points: Tensor) -> Tensor:
-        """z at ``points`` (n, 2): (n, C)."""
+        """Z at ``points`` (n, 2): (n, C)."""
         angles = points.to(self.frequencies) @ self.frequencies.T
         return torch.cat([angles.cos(), angles.sin()], -1) * self.weights.sqrt().repeat(2)
 
     def on(self, grid: tuple[int, int]) -> Tensor:
-        """z at every patch of a grid: (T, C)."""
+        """Z at every patch of a grid: (T, C)."""
         return self.at(grid_points(grid).to(self.frequencies.device))
 
     def rotation(self, offset: Tensor) -> Tensor:

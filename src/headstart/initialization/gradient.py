@@ -17,7 +17,9 @@ PSEUDO_INPUTS = ("position", "uniform", "gaussian", "position+uniform", "positio
 
 
 def pseudo_input(kind: str, position: Tensor, draw: Draw) -> Tensor:
-    """What stands in for a block's input while solving, (T, D): the position embedding, noise of its size, or their sum."""
+    """What stands in for a block's input while solving, (T, D): the position embedding, noise of its size, or their
+    sum.
+    """
     if kind not in PSEUDO_INPUTS:
         raise unknown("pseudo-input", kind, PSEUDO_INPUTS)
     scale = position.square().mean().sqrt()
@@ -47,7 +49,8 @@ def gradient_qk(
 ) -> tuple[Tensor, Tensor]:
     """Adam on mean (softmax(scale · x Q Kᵀ xᵀ) − target)² from the start ``q``, ``k`` (H, D, R), all heads at once.
 
-    ``x`` (T, D) is the pseudo-input, ``targets`` (H, T) the target patches (a row with −1 is pulled to zero everywhere).
+    ``x`` (T, D) is the pseudo-input, ``targets`` (H, T) the target patches (a row with −1 is pulled to zero
+    everywhere).
     Every ``renormalize`` steps, the first included, the columns of Q (length D) and the rows of K's transpose
     (length R, one for each of the D channels) are rescaled to the mean norm that Q's columns had at the start.
     """

@@ -28,19 +28,20 @@ class Impulse(Scheme):
     """Each head attends to the patch at one offset (dy, dx), as an impulse convolution filter does
     (2401.12511, 2404.01139, 2505.19985).
 
-    ``kernel``: the odd side k of the window that offsets come from. ``offsets``: "cycle" (on through the window from block
-    to block), "random" (per block, without repetition until the window is used up), "released" (the same order in every
-    block), or the offsets, one (dy, dx) per head.
+    ``kernel``: the odd side k of the window that offsets come from. ``offsets``: "cycle" (on through the window from
+    block to block), "random" (per block, without repetition until the window is used up), "released" (the same order
+    in every block), or the offsets, one (dy, dx) per head.
 
-    ``solver``: how Q and K are found. "rotation" (closed form, exact on the position embedding), "decoder" (closed form,
-    exact on the real inputs of every block; needs images), "pseudoinverse" (2505.19985 as released), "gradient"
-    (2404.01139 as released, with ``steps`` and ``pseudo_input``), or "auto": decoder when images are given, else rotation.
+    ``solver``: how Q and K are found. "rotation" (closed form, exact on the position embedding), "decoder" (closed
+    form, exact on the real inputs of every block; needs images), "pseudoinverse" (2505.19985 as released), "gradient"
+    (2404.01139 as released, with ``steps`` and ``pseudo_input``), or "auto": decoder when images are given, else
+    rotation.
 
     ``sharpness``: the target mass asked for, in (0, 1), a number or one per block; ``None`` takes the solver's own:
     0.5 for rotation and decoder, whatever their constants give for the released two.
 
-    ``value``: the start of the value and output weights. "balanced" keeps every spatial frequency's gain near one at any
-    depth, "mimetic" is 0.4·Z − 0.4·I, "random" 0.7·Z, "default" leaves them.
+    ``value``: the start of the value and output weights. "balanced" keeps every spatial frequency's gain near one at
+    any depth, "mimetic" is 0.4·Z − 0.4·I, "random" 0.7·Z, "default" leaves them.
 
     ``control``: "scrambled" permutes each head's targets by one fixed permutation: as sharp, but not local.
 
@@ -61,7 +62,11 @@ class Impulse(Scheme):
     name: ClassVar[str] = "impulse"
 
     def __post_init__(self) -> None:
-        for field, choices in (("solver", ("auto", *SOLVERS)), ("value", VALUES), ("control", ("none", "scrambled"))):
+        for field, choices in (
+            ("solver", ("auto", *SOLVERS)),
+            ("value", VALUES),
+            ("control", ("none", "scrambled")),
+        ):
             if getattr(self, field) not in choices:
                 raise unknown(field, getattr(self, field), choices)
         if self.sharpness is not None:

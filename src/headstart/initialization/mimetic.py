@@ -41,8 +41,8 @@ class Mimetic(Scheme):
     """Mimetic initialization as its paper states it (2305.09828, ICML 2023).
 
     Per head Q Kᵀ is the best rank-R part of ``alpha``·Z + ``beta``·I, and V·O over all heads ``value_alpha``·Z −
-    ``value_beta``·I, each Z with independent entries uniform in ±√(3/D); the SVD's singular values are shared evenly. The
-    biases of Q and K become zero; the position embedding is left.
+    ``value_beta``·I, each Z with independent entries uniform in ±√(3/D); the SVD's singular values are shared evenly.
+    The biases of Q and K become zero; the position embedding is left.
     """
 
     alpha: float = 0.7
@@ -72,9 +72,9 @@ class Mimetic(Scheme):
 class ReleasedMimetic(Mimetic):
     """Mimetic initialization as the baseline in the released code of 2505.19985 writes it, for replication.
 
-    Differs from :class:`Mimetic` in the value and output weights, which that code stores untransposed: ``nn.Linear`` then
-    computes V = (U√Σ)ᵀ and O = (√ΣVᵀ)ᵀ, whose product keeps the diagonal −0.4 but with entries of std 0.24 instead of
-    0.03 on it (at D = 192).
+    Differs from :class:`Mimetic` in the value and output weights, which that code stores untransposed: ``nn.Linear``
+    then computes V = (U√Σ)ᵀ and O = (√ΣVᵀ)ᵀ, whose product keeps the diagonal −0.4 but with entries of std 0.24
+    instead of 0.03 on it (at D = 192).
     """
 
     name: ClassVar[str] = "mimetic-released"
@@ -93,10 +93,11 @@ class ReleasedMimetic(Mimetic):
 
 @dataclass(frozen=True)
 class Conditioned(Scheme):
-    """Weights of condition number one: Q and K semi-orthogonal, V a rectangular identity (openreview cKNOCYPo2W, ICLR 2026).
+    """Weights of condition number one: Q and K semi-orthogonal, V a rectangular identity (openreview cKNOCYPo2W, ICLR
+    2026).
 
-    Built from a summary of the paper, no code being public: Q and K of all heads are random orthonormal columns (D, A), V
-    the identity (D, A). The output projection is left, the biases of Q and K become zero.
+    Built from a summary of the paper, no code being public: Q and K of all heads are random orthonormal columns (D,
+    A), V the identity (D, A). The output projection is left, the biases of Q and K become zero.
     """
 
     name: ClassVar[str] = "conditioned"

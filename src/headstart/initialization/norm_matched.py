@@ -22,7 +22,8 @@ class NormMatched(Scheme):
     """The model's own weights, rescaled to the size that a structured scheme gives them.
 
     Each head's Q, K, V and O keep their values but for one factor, so that their Frobenius norms are those of ``to``; a
-    learned position embedding is likewise rescaled to its root mean square. Whatever this start gains, size alone gains.
+    learned position embedding is likewise rescaled to its root mean square. Whatever this start gains, size alone
+    gains.
     """
 
     to: Impulse = dataclasses.field(default_factory=Impulse)

@@ -6,7 +6,6 @@ An impulse filter of a k×k window is a shift by one of its k² offsets (2401.12
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Union
 
 import torch
 from torch import Tensor
@@ -17,7 +16,7 @@ from headstart.initialization.draw import Draw
 __all__ = ["Offsets", "block_offsets", "check_kernel", "window"]
 
 # A rule's name, one (dy, dx) per head for all blocks, or one such list per block.
-Offsets = Union[str, Sequence[Sequence[int]], Sequence[Sequence[Sequence[int]]]]
+Offsets = str | Sequence[Sequence[int]] | Sequence[Sequence[Sequence[int]]]
 
 # Centre, up, right, left, down, then the diagonals: the order of the released code of 2505.19985.
 _RELEASED = ((0, 0), (-1, 0), (0, 1), (0, -1), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -43,9 +42,7 @@ def check_kernel(kernel: int, grid: tuple[int, int]) -> None:
         )
 
 
-def block_offsets(
-    rule: Offsets, kernel: int, blocks: int, heads: int, grid: tuple[int, int], draw: Draw
-) -> Tensor:
+def block_offsets(rule: Offsets, kernel: int, blocks: int, heads: int, grid: tuple[int, int], draw: Draw) -> Tensor:
     """The offset of every head, (blocks, H, 2) as (dy, dx) in patches.
 
     ``"random"`` draws without repetition inside a block until the window is used up; ``"cycle"`` goes on through the
@@ -79,8 +76,8 @@ def _explicit(rule: Sequence, blocks: int, heads: int, grid: tuple[int, int]) ->
         offsets = offsets.expand(blocks, heads, 2).clone()
     if offsets.shape != (blocks, heads, 2) or offsets.is_floating_point():
         raise HeadstartError(
-            f"explicit offsets must be integers (dy, dx), one for each of the {heads} heads, or {blocks} such lists, one "
-            f"for each block; got {rule!r}."
+            f"explicit offsets must be integers (dy, dx), one for each of the {heads} heads, or {blocks} such lists, "
+            f"one for each block; got {rule!r}."
         )
     limit = torch.tensor(grid) - 1
     if (offsets.abs() > limit).any():

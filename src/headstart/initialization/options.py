@@ -21,7 +21,9 @@ def shift_mlp(view: AttentionView, mean: float) -> None:
     """Add ``mean`` to every entry of each block's first MLP weight (2602.07156)."""
     for index, block in enumerate(view.blocks):
         if block.mlp_in is None:
-            raise UnsupportedModel(f"mlp_mean needs the first MLP layer, and block {index} shows none (looked for mlp.fc1).")
+            raise UnsupportedModel(
+                f"mlp_mean needs the first MLP layer, and block {index} shows none (looked for mlp.fc1)."
+            )
         block.mlp_in.weight.detach().add_(mean)
 
 
@@ -29,8 +31,8 @@ def whiten_patches(view: AttentionView, images: Tensor, draw: Draw) -> None:
     """Set the patch embedding to the whitening of the patches of ``images`` (B, C, height, width).
 
     Rows are ±e_i/√(λ_i + ε·λ_max) for the eigenvectors e_i of the patches' covariance, strongest first, both signs; the
-    bias removes the mean. Where the width has room for more than 2P rows, further ones are the same set turned by random
-    rotations. Known from CNN speed records; ε = 0.01.
+    bias removes the mean. Where the width has room for more than 2P rows, further ones are the same set turned by
+    random rotations. Known from CNN speed records; ε = 0.01.
     """
     if view.patch_embed is None:
         raise UnsupportedModel("whiten needs a convolution as patch embedding, and this model shows none.")

@@ -33,13 +33,14 @@ def draw_noise(heads: int, patches: int, draw: Draw) -> Tensor:
 def pseudoinverse_qk(position: Tensor, targets: Tensor, rank: int, noise: Tensor) -> tuple[Tensor, Tensor]:
     """Q, K (H, D, R) with Q_h K_hᵀ the best rank-R part of P⁺ L_h P⁺ᵀ, each of Frobenius norm 7.
 
-    ``position`` (T, D) is the embedding without prefix rows; P is its LayerNorm without affine. The target logits L_h are
-    1000 on the target and 3ε elsewhere; a row whose target (``targets``, (H, T), −1) lies outside has none. P⁺ = (PᵀP)⁺Pᵀ
-    keeps the R largest singular values of PᵀP.
+    ``position`` (T, D) is the embedding without prefix rows; P is its LayerNorm without affine. The target logits L_h
+    are 1000 on the target and 3ε elsewhere; a row whose target (``targets``, (H, T), −1) lies outside has none. P⁺ =
+    (PᵀP)⁺Pᵀ keeps the R largest singular values of PᵀP.
 
-    Differs from the released code in one point: of those R, directions below 1e-6 of the largest are dropped. With a random
-    embedding none is. A sin-cos embedding has a numerical rank near 25: there the released code inverts rounding error and
-    its heads attend uniformly; here Q and K are scaled so that their largest logit is 20 instead of by their norms.
+    Differs from the released code in one point: of those R, directions below 1e-6 of the largest are dropped. With a
+    random embedding none is. A sin-cos embedding has a numerical rank near 25: there the released code inverts
+    rounding error and its heads attend uniformly; here Q and K are scaled so that their largest logit is 20 instead of
+    by their norms.
     """
     p = torch.nn.functional.layer_norm(position.double(), position.shape[1:])
     u, s, vh = torch.linalg.svd(p.T @ p)

@@ -15,11 +15,12 @@ __all__ = ["discriminate", "embed", "ridge"]
 
 
 def embed(tables: list[Tensor], width: int, std: float) -> tuple[Tensor, list[Tensor]]:
-    """An embedding (T, D) of root mean square ``std`` that carries code ``tables`` (T, C) side by side, and how to read each.
+    """An embedding (T, D) of root mean square ``std`` that carries code ``tables`` (T, C) side by side, and how to
+    read each.
 
-    Table i of m gets D/m channels of its own, its phases advanced by 2πi/m. When all tables are the same (and m ≥ 2) the
-    channels of each row sum to exactly zero and all rows have one norm: LayerNorm then only scales the embedding to root
-    mean square one, which is the scale that ``read`` expects.
+    Table i of m gets D/m channels of its own, its phases advanced by 2πi/m. When all tables are the same (and m ≥ 2)
+    the channels of each row sum to exactly zero and all rows have one norm: LayerNorm then only scales the embedding
+    to root mean square one, which is the scale that ``read`` expects.
     """
     share = width // len(tables)
     table = torch.zeros(len(tables[0]), width, dtype=torch.float64, device=tables[0].device)
@@ -61,12 +62,13 @@ def ridge(x: Tensor, z: Tensor, strength: float = 1e-3) -> Tensor:
 def discriminate(x: Tensor, targets: Tensor, prefix: int, channels: int) -> tuple[Tensor, Tensor]:
     """Q and K (H, D, C) that find targets by whatever tells positions apart in inputs ``x`` (images, N, D).
 
-    Linear discriminant analysis, each patch position a class with mean m_t: K projects on the C − 1 directions in which the
-    means differ most against the covariance within a position (the images' content, and the tokens' varying scale), which
-    it whitens. Q carries a row's own code c_p = m_p @ K to its target's by ridge regression of c_t(p) on c_p over the
-    positions that have a target (``targets`` (H, T), −1 for none). The last channel holds the discriminant's constant:
-    −½‖c_j‖² read from token j, against a one read from row p. Prefix tokens count as content, so that no row is drawn to
-    them.
+    Linear discriminant analysis, each patch position a class with mean m_t: K projects on the C − 1 directions in
+    which the means differ most against the covariance within a position (the images' content, and the tokens' varying
+    scale), which it whitens. Q carries a row's own code c_p = m_p @ K to its target's by ridge regression of c_t(p) on
+    c_p over the positions that have a target (``targets`` (H, T), −1 for none). The last channel holds the
+    discriminant's constant:
+    −½‖c_j‖² read from token j, against a one read from row p. Prefix tokens count as content, so that no row is drawn
+    to them.
     """
     gram, means = _moments(x)
     patches = means[prefix:]

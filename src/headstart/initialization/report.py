@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from headstart.attention import AttentionView, BlockView, mean_attention, offset_of, offset_profile, shift_targets, target_mass
+from headstart.attention import (
+    AttentionView,
+    BlockView,
+    mean_attention,
+    offset_of,
+    offset_profile,
+    shift_targets,
+    target_mass,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,11 +28,11 @@ _RADIUS = 4  # of the offset pictures, in patches
 
 @dataclass
 class HeadReport:
-    """One head: the offset (dy, dx) in patches that takes most of its attention; the mean attention on its target patch,
-    over rows whose target lies in the grid; the mean entropy of a patch row in nats.
+    """One head: the offset (dy, dx) in patches that takes most of its attention; the mean attention on its target
+    patch, over rows whose target lies in the grid; the mean entropy of a patch row in nats.
 
-    The target is the one asked for by the initialization, else the patch at ``offset``. ``profile`` is the mean attention
-    at each offset up to four patches away, (2m+1, 2m+1), centre in the middle.
+    The target is the one asked for by the initialization, else the patch at ``offset``. ``profile`` is the mean
+    attention at each offset up to four patches away, (2m+1, 2m+1), centre in the middle.
     """
 
     block: int
@@ -71,7 +79,9 @@ class InitReport:
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.scheme}: {len(self.heads)} heads, mean target mass {self.target_mass:.3f} on {self.measured_on}"]
+        lines = [
+            f"{self.scheme}: {len(self.heads)} heads, mean target mass {self.target_mass:.3f} on {self.measured_on}"
+        ]
         lines += ["block  head    offset  target mass  entropy (nats)"]
         for h in self.heads:
             offset = f"({h.offset[0]:+d}, {h.offset[1]:+d})"
@@ -83,16 +93,21 @@ class InitReport:
         return "\n".join(lines)
 
     def figure(self) -> Figure:
-        """Draw every head's mean attention by offset: rows are blocks, columns heads, the centre is the patch itself."""
+        """Draw every head's mean attention by offset: rows are blocks, columns heads, the centre is the patch
+        itself.
+        """
         from matplotlib.figure import Figure
 
         blocks, heads = (1 + max(getattr(h, axis) for h in self.heads) for axis in ("block", "head"))
         figure = Figure(figsize=(1.15 * heads + 0.9, 1.3 * blocks + 0.6), layout="constrained")
         axes = figure.subplots(blocks, heads, squeeze=False)
+        top = max(h.profile.max().item() for h in self.heads)
         for h in self.heads:
             ax = axes[h.block, h.head]
             m = h.profile.shape[0] // 2
-            image = ax.imshow(h.profile.cpu(), cmap="viridis", vmin=0, vmax=1, extent=(-m - 0.5, m + 0.5, m + 0.5, -m - 0.5))
+            image = ax.imshow(
+                h.profile.numpy(), cmap="viridis", vmin=0, vmax=top, extent=(-m - 0.5, m + 0.5, m + 0.5, -m - 0.5)
+            )
             ax.set_xticks([])
             ax.set_yticks([])
             ax.set_title(f"({h.offset[0]:+d}, {h.offset[1]:+d})  {h.target_mass:.2f}", fontsize=7, pad=2)
@@ -100,14 +115,18 @@ class InitReport:
             axes[block, 0].set_ylabel(f"block {block}", fontsize=8)
         bar = figure.colorbar(image, ax=axes, shrink=min(1.0, 3 / blocks), pad=0.02)
         bar.set_label("mean attention", fontsize=8)
-        figure.suptitle(f"{self.scheme}\nattention by offset (dy, dx) and target mass, on {self.measured_on}", fontsize=8)
+        figure.suptitle(
+            f"{self.scheme}\nattention by offset (dy, dx) and target mass, on {self.measured_on}", fontsize=8
+        )
         return figure
 
 
 def look(
     view: AttentionView, images: Tensor | None, targets: list[Tensor] | None
 ) -> tuple[list[HeadReport], list[Tensor]]:
-    """Report every head of ``view``, on ``images`` or (``None``) on LN(position embedding); and each block's mean map."""
+    """Report every head of ``view``, on ``images`` or (``None``) on LN(position embedding); and each block's mean
+    map.
+    """
     found: list[HeadReport] = []
     maps: list[Tensor] = []
 

@@ -33,8 +33,9 @@ class Aim:
 class Scheme:
     """A start for the whole network. Two options go with any scheme:
 
-    ``mlp_mean``: added to every entry of each block's first MLP weight (a non-zero mean, as in 2602.07156, whose size and
-    sign could not be read: sweep it). ``whiten``: patch embedding set to the whitening of the patches of ``images``.
+    ``mlp_mean``: added to every entry of each block's first MLP weight (a non-zero mean, as in 2602.07156, whose size
+    and sign could not be read: sweep it). ``whiten``: patch embedding set to the whitening of the patches of
+    ``images``.
     """
 
     mlp_mean: float = dataclasses.field(default=0.0, kw_only=True)
@@ -84,7 +85,7 @@ def parse(text: str, schemes: dict[str, type[Scheme]]) -> Scheme:
 
 
 def _default(field: dataclasses.Field) -> Any:
-    return field.default_factory() if field.default is dataclasses.MISSING else field.default  # type: ignore[misc]
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 def _same_kind(value: Any, default: Any) -> bool:

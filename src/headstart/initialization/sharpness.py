@@ -17,33 +17,41 @@ _STEPS = 30
 
 
 def check_sharpness(value: float) -> None:
-    if not 0 < value < 1:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
         raise HeadstartError(
-            f"sharpness is the attention a head gives its target patch, a number strictly between 0 and 1; got {value!r}."
+            "sharpness is the attention a head gives its target patch, a number strictly between 0 and 1; "
+            f"got {value!r}."
         )
 
 
 def per_block(sharpness: float | tuple[float, ...], blocks: int) -> list[float]:
     """One sharpness for each block, checked."""
-    values = [float(s) for s in sharpness] if isinstance(sharpness, (tuple, list)) else [float(sharpness)] * blocks
+    values = list(sharpness) if isinstance(sharpness, (tuple, list)) else [sharpness] * blocks
     if len(values) != blocks:
         raise HeadstartError(f"sharpness must be one number or one for each of the {blocks} blocks; got {len(values)}.")
     for value in values:
         check_sharpness(value)
-    return values
+    return [float(value) for value in values]
 
 
-def fit_gain(x: Tensor, q: Tensor, k: Tensor, targets: Tensor, sharpness: float, block: BlockView, prefix: int) -> Tensor:
+def fit_gain(
+    x: Tensor, q: Tensor, k: Tensor, targets: Tensor, sharpness: float, block: BlockView, prefix: int
+) -> Tensor:
     """The gain g (H,) with which the mean target mass on inputs ``x`` is ``sharpness``.
 
-    The mass of a head is mean 1 / Σ_j exp(g·(l_pj − l_pt)) over images and patch rows p with a target t in the grid; l are
-    the logits of ``q``, ``k`` (H, D, R), ``x`` is (n, N, D), ``targets`` (H, T). The bracket grows by doubling and is
-    then halved. Where the mass stops growing before it reaches ``sharpness`` (another patch beats the target in too
+    The mass of a head is mean 1 / Σ_j exp(g·(l_pj − l_pt)) over images and patch rows p with a target t in the grid; l
+    are the logits of ``q``, ``k`` (H, D, R), ``x`` is (n, N, D), ``targets`` (H, T). The bracket grows by doubling and
+    is then halved. Where the mass stops growing before it reaches ``sharpness`` (another patch beats the target in too
     many rows), the gain of the highest mass found is returned.
     """
     return torch.stack(
         [
-            _fit_head((x @ q[h]) @ (x @ k[h]).transpose(-1, -2) * block.scale, targets[h].to(x.device), sharpness, prefix)
+            _fit_head(
+                (x @ q[h]) @ (x @ k[h]).transpose(-1, -2) * block.scale,
+                targets[h].to(x.device),
+                sharpness,
+                prefix,
+            )
             for h in range(len(q))
         ]
     )

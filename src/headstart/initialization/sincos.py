@@ -1,7 +1,7 @@
 """Shifts from a fixed sin-cos table: which of its channels to read, and with which weights.
 
-The table may not be changed, but each of its frequencies (one sine and one cosine channel on one axis) already is a code in
-which a shift is a rotation. So heads read those channels, weighted.
+The table may not be changed, but each of its frequencies (one sine and one cosine channel on one axis) already is a
+code in which a shift is a rotation. So heads read those channels, weighted.
 
 Shapes: ``T`` patches, ``D`` width, ``F`` frequencies, ``G`` patches on one axis.
 """
@@ -20,11 +20,13 @@ _STEPS = 300
 
 
 def read_sincos(table: Tensor, grid: tuple[int, int], channels: int) -> tuple[Code, Tensor] | None:
-    """A code of at most ``channels`` channels carried by a sin-cos ``table`` (T, D), and how LayerNorm's output gives it.
+    """A code of at most ``channels`` channels carried by a sin-cos ``table`` (T, D), and how LayerNorm's output gives
+    it.
 
-    Returns the code and ``read`` (D, C) such that LayerNorm(table) @ read = z / σ_p, with σ_p the row's standard deviation
-    (nearly constant). LayerNorm subtracts the row's mean, which depends on position: ``read`` cancels that with channels
-    that are zero over the whole grid, as the lowest frequencies' sines are. ``None`` if the table is not sin-cos.
+    Returns the code and ``read`` (D, C) such that LayerNorm(table) @ read = z / σ_p, with σ_p the row's standard
+    deviation (nearly constant). LayerNorm subtracts the row's mean, which depends on position: ``read`` cancels that
+    with channels that are zero over the whole grid, as the lowest frequencies' sines are. ``None`` if the table is not
+    sin-cos.
     """
     table = table.double()
     axes = [_axis_channels(table.unflatten(0, grid), axis) for axis in (0, 1)]
@@ -40,7 +42,9 @@ def read_sincos(table: Tensor, grid: tuple[int, int], channels: int) -> tuple[Co
             weights.append(share[i] / 2)
             columns.append(found[omega[i].item()])  # (D, 2): reads (cos, sin)
     code = Code(torch.tensor(frequencies, dtype=torch.float64), torch.stack(weights))
-    read = torch.cat([torch.stack([c[:, part] for c in columns], 1) for part in (0, 1)], 1) * code.weights.sqrt().repeat(2)
+    read = torch.cat(
+        [torch.stack([c[:, part] for c in columns], 1) for part in (0, 1)], 1
+    ) * code.weights.sqrt().repeat(2)
     return code, read - _silent(table)[:, None] * read.sum(0)
 
 
@@ -107,8 +111,10 @@ def _axis_weights(omega: Tensor, size: int, limit: int) -> Tensor:
 
 
 def _silent(table: Tensor) -> Tensor:
-    """u (D,) with Σ u = 1 and table @ u ≈ 0 at every position: the quietest mean of channels, by least squares."""
+    """U (D,) with Σ u = 1 and table @ u ≈ 0 at every position: the quietest mean of channels, by least squares."""
     gram = table.T @ table / len(table)
     gram.diagonal().add_(1e-8 * gram.diagonal().mean())
-    u = torch.cholesky_solve(torch.ones(len(gram), 1, dtype=torch.float64, device=table.device), torch.linalg.cholesky(gram))
+    u = torch.cholesky_solve(
+        torch.ones(len(gram), 1, dtype=torch.float64, device=table.device), torch.linalg.cholesky(gram)
+    )
     return u[:, 0] / u.sum()

@@ -1,7 +1,7 @@
 """The ways to find a block's Q and K, behind one shape: prepare once, then solve block by block.
 
-``prepare(problem, scheme)`` may set the position embedding and returns ``solve(index, block, x) → Q, K`` (H, D, R), where
-``x`` (images, N, D) is what the block's heads receive: its normalised inputs, or LN(position embedding) alone.
+``prepare(problem, scheme)`` may set the position embedding and returns ``solve(index, block, x) → Q, K`` (H, D, R),
+where ``x`` (images, N, D) is what the block's heads receive: its normalised inputs, or LN(position embedding) alone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ Solve = Callable[[int, BlockView, Tensor], "tuple[Tensor, Tensor]"]
 @dataclass
 class Problem:
     """What every head is to look at: ``offsets`` (L, H, 2), per block ``targets`` (H, T), and for the scrambled control
-    the order (H, T) that takes the patch a head would look at to the one it does."""
+    the order (H, T) that takes the patch a head would look at to the one it does.
+    """
 
     view: AttentionView
     offsets: Tensor
@@ -42,9 +43,7 @@ class Problem:
     draw: Draw
 
     @classmethod
-    def make(
-        cls, view: AttentionView, offsets: Tensor, scrambled: bool, position_std: float, draw: Draw
-    ) -> Problem:
+    def make(cls, view: AttentionView, offsets: Tensor, scrambled: bool, position_std: float, draw: Draw) -> Problem:
         targets = [shift_targets(view.grid, block) for block in offsets]
         scramble = None
         if scrambled:
@@ -99,7 +98,9 @@ def _prepare_code(problem: Problem) -> tuple[Code, Tensor, Tensor, Tensor | None
 
 
 def _scrambled(queries: Tensor, scramble: Tensor | None) -> Tensor:
-    return queries if scramble is None else torch.stack([z[o.argsort()] for z, o in zip(queries, scramble, strict=True)])
+    return (
+        queries if scramble is None else torch.stack([z[o.argsort()] for z, o in zip(queries, scramble, strict=True)])
+    )
 
 
 def _heads(code: Code, reads: Tensor, offsets: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -119,7 +120,9 @@ def _plain(view: AttentionView, block: BlockView) -> bool:
 
 
 def _regress(problem: Problem, queries: Tensor, keys: Tensor, x: Tensor, strength: float) -> Tensor:
-    """The same reads by ridge regression; tokens in front of the grid are to carry no code, so that none look at them."""
+    """The same reads by ridge regression; tokens in front of the grid are to carry no code, so that none look at
+    them.
+    """
     pad = (0, 0, problem.view.prefix, 0)
     if problem.scramble is None:  # one code for all heads: solve it once
         read = ridge(x, nn.functional.pad(queries[0], pad), strength)

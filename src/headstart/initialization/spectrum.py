@@ -1,7 +1,7 @@
 """How an untrained network passes on each spatial frequency of its stream.
 
-The gain of frequency ω is √(P_out(ω) / P_in(ω)); P is the energy of the patches' 2-D Fourier transform at ω, summed over
-channels and images, before the first block and after the last.
+The gain of frequency ω is √(P_out(ω) / P_in(ω)); P is the energy of the patches' 2-D Fourier transform at ω, summed
+over channels and images, before the first block and after the last.
 """
 
 from __future__ import annotations
@@ -32,11 +32,13 @@ def frequency_gain(view: AttentionView, images: Tensor) -> tuple[float, float]:
     return gain.min().item(), gain.max().item()
 
 
-def predicted_gain(view: AttentionView, maps: list[Tensor], content: float, generator: torch.Generator) -> tuple[float, float]:
+def predicted_gain(
+    view: AttentionView, maps: list[Tensor], content: float, generator: torch.Generator
+) -> tuple[float, float]:
     """The same without images, for white noise of root mean square ``content`` on the position embedding.
 
-    Each block adds Σ_h A_h LN(x) V_h O_h with the attention ``maps`` (H, N, N) that positions alone give; MLPs, small at the
-    start, are left out.
+    Each block adds Σ_h A_h LN(x) V_h O_h with the attention ``maps`` (H, N, N) that positions alone give; MLPs, small
+    at the start, are left out.
     """
     stream = view.position_tokens().float()
     noise = torch.randn(view.patches, view.width, generator=generator, device=generator.device)

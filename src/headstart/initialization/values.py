@@ -22,7 +22,9 @@ _MIXES = {"mimetic": (0.4, 0.4), "random": (0.7, 0.0)}
 
 
 def split(product: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """The best rank-``rank`` factors of a (…, D, D) matrix, each with half of every singular value: (…, D, r), (…, r, D)."""
+    """The best rank-``rank`` factors of a (…, D, D) matrix, each with half of every singular value: (…, D, r), (…, r,
+    D).
+    """
     u, s, vh = torch.linalg.svd(product)
     root = s[..., :rank].sqrt()
     return u[..., :rank] * root[..., None, :], root[..., :, None] * vh[..., :rank, :]
@@ -43,9 +45,7 @@ def mimetic_values(
     return v.unflatten(1, (heads, head_dim)).transpose(0, 1), o.unflatten(0, (heads, head_dim))
 
 
-def balanced_values(
-    width: int, heads: int, head_dim: int, strength: float, draw: Draw
-) -> tuple[Tensor, Tensor]:
+def balanced_values(width: int, heads: int, head_dim: int, strength: float, draw: Draw) -> tuple[Tensor, Tensor]:
     """V_h = B_h, O_h = strength · J B_hᵀ: every head turns the stream in its own planes and stretches nothing.
 
     B = [B_1 … B_H] has orthonormal columns, drawn at random, and J is the R×R rotation by a quarter turn in R/2 planes
@@ -66,8 +66,8 @@ def balanced_values(
 def content_std(view: AttentionView) -> float:
     """Root mean square of the stream that enters the first block, expected for images of unit variance.
 
-    A patch embedding with random weights passes on the energy Σ w² per channel whatever the images' spectrum; the position
-    embedding's is added.
+    A patch embedding with random weights passes on the energy Σ w² per channel whatever the images' spectrum; the
+    position embedding's is added.
     """
     energy = view.position.table.detach().double().square().mean()
     if view.patch_embed is not None:
@@ -83,13 +83,19 @@ def position_directions(view: AttentionView) -> Tensor:
 
 
 def write_values(
-    block: BlockView, width: int, kind: str, depth: int, spread: float, draw: Draw, reserved: Tensor | None = None
+    block: BlockView,
+    width: int,
+    kind: str,
+    depth: int,
+    spread: float,
+    draw: Draw,
+    reserved: Tensor | None = None,
 ) -> None:
     """Write a block's value and output weights; ``spread`` is the root mean square of the stream at the first block.
 
     LayerNorm hands the heads a stream of root mean square one, so a branch that is to be a share of the stream is
-    ``spread`` times that share. With the same branch in every block the stream's energy grows linearly: it leaves L blocks
-    of strength s multiplied by √(1 + L·s²) at every frequency.
+    ``spread`` times that share. With the same branch in every block the stream's energy grows linearly: it leaves L
+    blocks of strength s multiplied by √(1 + L·s²) at every frequency.
     """
     sizes = (width, block.heads, block.head_dim)
     if kind == "default":

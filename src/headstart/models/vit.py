@@ -30,9 +30,7 @@ def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
 class PatchEmbed(nn.Module):
     """Non-overlapping patches, one linear map each: (B, C, height, width) → (B, N, D)."""
 
-    def __init__(
-        self, image_size: tuple[int, int], patch_size: tuple[int, int], in_channels: int, width: int
-    ) -> None:
+    def __init__(self, image_size: tuple[int, int], patch_size: tuple[int, int], in_channels: int, width: int) -> None:
         super().__init__()
         self.img_size, self.patch_size = image_size, patch_size
         self.grid_size = (image_size[0] // patch_size[0], image_size[1] // patch_size[1])
@@ -189,7 +187,8 @@ def create_vit(
     ``size`` is tiny (192, 12 blocks, 3 heads), small (384, 12, 6) or base (768, 12, 12); ``width``, ``depth`` and
     ``heads`` override it. ``image_size`` and ``patch_size`` are pixels, an int or (height, width). ``pool`` reads the
     mean of the patch tokens or a class token; ``registers`` adds that many further prefix tokens (2309.16588).
-    ``position``: learned (normal, std 0.02), sincos (fixed), harmonic (learned, starting at a harmonic code of std 0.36).
+    ``position``: learned (normal, std 0.02), sincos (fixed), harmonic (learned, starting at a harmonic code of std
+    0.36).
 
     Raises :class:`~headstart.errors.HeadstartError` for sizes that do not fit.
 

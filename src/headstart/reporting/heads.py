@@ -86,9 +86,7 @@ def draw_attention(
     h, w = grid
     row, column = query or (h // 2, w // 2)
     if not (0 <= row < h and 0 <= column < w):
-        raise HeadstartError(
-            f"query ({row}, {column}) lies outside the {h}×{w} grid of patches; count from 0."
-        )
+        raise HeadstartError(f"query ({row}, {column}) lies outside the {h}×{w} grid of patches; count from 0.")
     token = prefix + row * w + column
     blocks, heads, count = len(maps), maps[0].shape[1], len(pictures)
     # In map widths: a margin for the block names, then each image with its picture above its maps.
@@ -109,9 +107,7 @@ def draw_attention(
             values = maps[block][image, head, token, prefix:].reshape(h, w).float().cpu().numpy()
             axes.imshow(values, cmap="viridis", vmin=0, vmax=float(values.max()))
             axes.plot(column, row, "s", markersize=3, markerfacecolor="none", markeredgecolor="white")
-            axes.set_title(
-                f"{'head ' + str(head) + ': ' if block == 0 else ''}{values.max():.2f}", fontsize=6, pad=2
-            )
+            axes.set_title(f"{'head ' + str(head) + ': ' if block == 0 else ''}{values.max():.2f}", fontsize=6, pad=2)
             axes.set_xticks([])
             axes.set_yticks([])
             if head == 0 and image == 0:

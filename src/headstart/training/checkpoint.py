@@ -61,9 +61,7 @@ def save_weights(path: Path, model: nn.Module) -> None:
 def load_weights(path: Path, model: nn.Module) -> None:
     """Weights written by :func:`save_weights` or :func:`save_checkpoint` into ``model``."""
     tensors, _ = _read(path)
-    weights = {
-        name.removeprefix("model."): t for name, t in tensors.items() if not name.startswith("optimizer.")
-    }
+    weights = {name.removeprefix("model."): t for name, t in tensors.items() if not name.startswith("optimizer.")}
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -73,9 +71,7 @@ def load_weights(path: Path, model: nn.Module) -> None:
         ) from None
 
 
-def save_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, meta: dict[str, Any]
-) -> None:
+def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, meta: dict[str, Any]) -> None:
     """Model, optimizer state per parameter name, and ``meta`` (JSON values), in one atomic file."""
     from safetensors.torch import save
 

@@ -109,9 +109,7 @@ def arm_folder(arm: str) -> str:
     name = arm.replace(":", ",")
     safe = re.sub(r"[^A-Za-z0-9._=,+-]", "_", name)[:80].rstrip(".")
     # Where characters were lost two specs could meet in one folder; the hash keeps them apart.
-    return (
-        safe if safe == name and "," not in arm else f"{safe}-{hashlib.sha256(arm.encode()).hexdigest()[:6]}"
-    )
+    return safe if safe == name and "," not in arm else f"{safe}-{hashlib.sha256(arm.encode()).hexdigest()[:6]}"
 
 
 def _arm(name: str, spec: str, folder: Path, seeds: list[int]) -> dict[str, Any]:

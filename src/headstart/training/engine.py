@@ -178,9 +178,7 @@ def _accelerator(precision: str) -> Accelerator:
 
     cuda = torch.cuda.is_available()
     if precision == "bfloat16" and not cuda:
-        raise HeadstartError(
-            "precision 'bfloat16' needs a CUDA GPU; use --set precision=auto or float32 here."
-        )
+        raise HeadstartError("precision 'bfloat16' needs a CUDA GPU; use --set precision=auto or float32 here.")
     mixed = "bf16" if precision == "bfloat16" or (precision == "auto" and cuda) else "no"
     # Accelerate keeps one precision per process; a comparison may come after a run of another.
     AcceleratorState._reset_state()

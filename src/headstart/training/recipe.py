@@ -35,9 +35,7 @@ class Recipe(BaseModel):
     dataset: str = "digits"
     limit: Count | None = None  # keep that many training images, all classes alike
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    split_seed: int = (
-        0  # which images are kept and validated on: the same for every seed, so that runs can be paired
-    )
+    split_seed: int = 0  # which images are kept and validated on: the same for every seed, so that runs can be paired
     crop: Annotated[int, Field(ge=0)] = 0  # random shift by up to that many pixels
     flip: bool = False
     # model
@@ -86,9 +84,7 @@ class Recipe(BaseModel):
         for assignment in assignments:
             key, equals, text = (part.strip() for part in assignment.partition("="))
             if not equals or not key:
-                raise HeadstartError(
-                    f"--set expects key=value, got {assignment!r}; for example --set passes=3."
-                )
+                raise HeadstartError(f"--set expects key=value, got {assignment!r}; for example --set passes=3.")
             values[key] = text
             if text.lower() == "none":
                 values[key] = None

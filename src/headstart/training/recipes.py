@@ -55,9 +55,7 @@ def cifar10() -> Recipe:
 
     Command: ``headstart compare cifar10 --init default,mimetic,impulse --seeds 3``. Meant for a GPU.
     """
-    return Recipe(
-        dataset="cifar10", model="tiny", patch_size=4, crop=4, flip=True, passes=100, batch_size=512
-    )
+    return Recipe(dataset="cifar10", model="tiny", patch_size=4, crop=4, flip=True, passes=100, batch_size=512)
 
 
 RECIPES: dict[str, Callable[[], Recipe]] = {

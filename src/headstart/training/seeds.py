@@ -20,9 +20,7 @@ def stream_seed(seed: int, purpose: str, number: int = 0) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def generator(
-    seed: int, purpose: str, number: int = 0, device: torch.device | str = "cpu"
-) -> torch.Generator:
+def generator(seed: int, purpose: str, number: int = 0, device: torch.device | str = "cpu") -> torch.Generator:
     """A fresh generator on ``device`` at the start of that stream."""
     return torch.Generator(device).manual_seed(stream_seed(seed, purpose, number))
 

@@ -16,9 +16,7 @@ def mean_and_sd(values: Sequence[float]) -> tuple[float, float | None]:
     return mean, math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1))
 
 
-def paired_difference(
-    values: Sequence[float], reference: Sequence[float]
-) -> tuple[float, tuple[float, float] | None]:
+def paired_difference(values: Sequence[float], reference: Sequence[float]) -> tuple[float, tuple[float, float] | None]:
     """Mean of ``values − reference``, pair by pair, and its 95 % interval.
 
     ``d̄ ± t·s/√n`` with ``s`` the standard deviation of the ``n`` differences and ``t`` the 0.975 quantile of
