@@ -5,6 +5,7 @@ It looks at structure, not at classes, so that timm need not be imported.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn

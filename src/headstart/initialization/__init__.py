@@ -1,4 +1,4 @@
-"""Initialization: an offset gives targets, a solver finds weights, a scheme says the whole choice, a report what came."""
+"""Initialization: offsets give targets, a solver finds weights, a scheme is the whole choice, a report says what came."""
 
 from headstart.initialization.apply import init_, measure, names, resolve
 from headstart.initialization.impulse import Impulse
