@@ -1,4 +1,4 @@
-"""Initialization: offsets give targets, a solver finds weights, a scheme is the whole choice, a report says what came."""
+"""Initialization: offsets give targets, a solver finds weights, a scheme is the whole choice, a report what came."""
 
 from headstart.initialization.apply import init_, measure, names, resolve
 from headstart.initialization.impulse import Impulse

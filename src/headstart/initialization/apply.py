@@ -126,7 +126,7 @@ def _report(
     view: AttentionView, spec: str, images: Tensor | None, aim: Aim | None, generator: torch.Generator | None
 ) -> InitReport:
     measured_on = "position embedding" if images is None else f"{len(images)} images"
-    heads, maps = look(view, images, aim.targets if aim else None)
+    heads, maps = look(view, images, aim)
     report = InitReport(spec, heads, measured_on)
     if images is not None:
         report.gain = frequency_gain(view, images)

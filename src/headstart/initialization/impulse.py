@@ -76,6 +76,10 @@ class Impulse(Scheme):
     def uses_images(self) -> bool:
         return self.whiten or self.solver == "decoder"
 
+    @property
+    def takes_images(self) -> bool:
+        return self.uses_images or self.solver == "auto"
+
     def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim:
         heads, depth = view.blocks[0].heads, len(view.blocks)
         solver = SOLVERS[self.solver if self.solver != "auto" else "decoder" if images is not None else "rotation"]
@@ -106,7 +110,7 @@ class Impulse(Scheme):
                 start(index, block)
         else:
             view.visit(images, start)
-        return Aim(problem.targets, sharpness, self._notes(heads))
+        return Aim(offsets, problem.targets, sharpness, self._notes(heads))
 
     def _notes(self, heads: int) -> list[str]:
         size = self.kernel**2

@@ -17,6 +17,7 @@ from headstart.attention import (
     shift_targets,
     target_mass,
 )
+from headstart.initialization.scheme import Aim
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,11 +29,12 @@ _RADIUS = 4  # of the offset pictures, in patches
 
 @dataclass
 class HeadReport:
-    """One head: the offset (dy, dx) in patches that takes most of its attention; the mean attention on its target
-    patch, over rows whose target lies in the grid; the mean entropy of a patch row in nats.
+    """One head: its offset (dy, dx) in patches, the mean attention on its target patch over rows whose target lies in
+    the grid, the mean entropy of a patch row in nats.
 
-    The target is the one asked for by the initialization, else the patch at ``offset``. ``profile`` is the mean
-    attention at each offset up to four patches away, (2m+1, 2m+1), centre in the middle.
+    The offset is the one asked for by an initialization (the scrambled control permutes its targets afterwards), else
+    the one that takes most of the head's attention; its target is the patch there. ``profile`` is the mean attention at
+    each offset up to four patches away, (2m+1, 2m+1), centre in the middle.
     """
 
     block: int
@@ -121,12 +123,8 @@ class InitReport:
         return figure
 
 
-def look(
-    view: AttentionView, images: Tensor | None, targets: list[Tensor] | None
-) -> tuple[list[HeadReport], list[Tensor]]:
-    """Report every head of ``view``, on ``images`` or (``None``) on LN(position embedding); and each block's mean
-    map.
-    """
+def look(view: AttentionView, images: Tensor | None, aim: Aim | None) -> tuple[list[HeadReport], list[Tensor]]:
+    """Report every head of ``view``, and each block's mean map, on ``images`` or else on LN(position embedding)."""
     found: list[HeadReport] = []
     maps: list[Tensor] = []
 
@@ -134,9 +132,12 @@ def look(
         x = view.position_input(index)[None].float() if stream is None else block.norm.forward(stream).float()
         mean, nats = mean_attention(block, x, view.prefix)
         maps.append(mean)
-        offsets = offset_of(mean, view.grid, view.prefix)
-        aims = shift_targets(view.grid, offsets) if targets is None else targets[index]
-        mass = target_mass(mean, aims, view.prefix)
+        if aim is None:
+            offsets = offset_of(mean, view.grid, view.prefix)
+            targets = shift_targets(view.grid, offsets)
+        else:
+            offsets, targets = aim.offsets[index], aim.targets[index]
+        mass = target_mass(mean, targets, view.prefix)
         profile = offset_profile(mean, view.grid, view.prefix)
         m = min(_RADIUS, view.grid[0] - 1, view.grid[1] - 1)
         cy, cx = view.grid[0] - 1, view.grid[1] - 1

@@ -22,8 +22,9 @@ __all__ = ["Aim", "Scheme", "parse"]
 
 @dataclass
 class Aim:
-    """What the heads were meant to look at: per block the targets (H, T), and the sharpness asked for, if any."""
+    """What heads were meant to look at: ``offsets`` (L, H, 2), per block ``targets`` (H, T), sharpness if asked for."""
 
+    offsets: Tensor
     targets: list[Tensor]
     sharpness: list[float] | None
     notes: list[str]
@@ -47,6 +48,11 @@ class Scheme:
     def uses_images(self) -> bool:
         """Whether ``init_`` must be given images."""
         return self.whiten
+
+    @property
+    def takes_images(self) -> bool:
+        """Whether images make a difference; they are worth passing where they are at hand."""
+        return self.uses_images
 
     @property
     def spec(self) -> str:

@@ -17,6 +17,7 @@ __all__ = ["VALUES", "balanced_values", "content_std", "mimetic_values", "split"
 VALUES = ("balanced", "mimetic", "random", "default")
 # strength² · depth of the balanced start: a network of any depth multiplies the stream's energy by one plus this.
 _BALANCE = 1.0
+_PRESS = 0.0
 # V·O = α·Z − β·I.
 _MIXES = {"mimetic": (0.4, 0.4), "random": (0.7, 0.0)}
 
@@ -45,7 +46,9 @@ def mimetic_values(
     return v.unflatten(1, (heads, head_dim)).transpose(0, 1), o.unflatten(0, (heads, head_dim))
 
 
-def balanced_values(width: int, heads: int, head_dim: int, strength: float, draw: Draw) -> tuple[Tensor, Tensor]:
+def balanced_values(
+    width: int, heads: int, head_dim: int, strength: float, press: float, draw: Draw
+) -> tuple[Tensor, Tensor]:
     """V_h = B_h, O_h = strength · J B_hᵀ: every head turns the stream in its own planes and stretches nothing.
 
     B = [B_1 … B_H] has orthonormal columns, drawn at random, and J is the R×R rotation by a quarter turn in R/2 planes
@@ -60,7 +63,7 @@ def balanced_values(width: int, heads: int, head_dim: int, strength: float, draw
     v = basis.unflatten(1, (heads, head_dim)).transpose(0, 1)
     half = head_dim // 2
     turned = torch.cat([-v[..., half : 2 * half], v[..., :half], v[..., 2 * half :] * 0], -1)
-    return v, strength * turned.transpose(1, 2)
+    return v, (strength * turned - press * v).transpose(1, 2)
 
 
 def content_std(view: AttentionView) -> float:
@@ -101,7 +104,7 @@ def write_values(
     if kind == "default":
         return
     if kind == "balanced":
-        v, o = balanced_values(*sizes, (_BALANCE / depth) ** 0.5 * spread, draw)
+        v, o = balanced_values(*sizes, (_BALANCE / depth) ** 0.5 * spread, _PRESS / depth * spread, draw)
         if reserved is not None:
             o = o - o @ reserved @ reserved.T
     else:
