@@ -12,12 +12,13 @@ from headstart.attention import AttentionView, BlockView
 from headstart.errors import HeadstartError
 from headstart.initialization.draw import Draw
 
-__all__ = ["VALUES", "balanced_values", "content_std", "mimetic_values", "split", "write_values"]
+__all__ = ["VALUES", "balanced_values", "content_std", "contrast_values", "mimetic_values", "split", "write_values"]
 
-VALUES = ("balanced", "mimetic", "random", "default")
-# strength² · depth of the balanced start: a network of any depth multiplies the stream's energy by one plus this.
+VALUES = ("contrast", "balanced", "mimetic", "random", "default")
+# depth · strength of the contrast start, and depth · strength² of the balanced one: what the whole network does to the
+# stream, and so the same at any depth.
+_CONTRAST = 2.6
 _BALANCE = 1.0
-_PRESS = 0.0
 # V·O = α·Z − β·I.
 _MIXES = {"mimetic": (0.4, 0.4), "random": (0.7, 0.0)}
 
@@ -46,24 +47,41 @@ def mimetic_values(
     return v.unflatten(1, (heads, head_dim)).transpose(0, 1), o.unflatten(0, (heads, head_dim))
 
 
-def balanced_values(
-    width: int, heads: int, head_dim: int, strength: float, press: float, draw: Draw
-) -> tuple[Tensor, Tensor]:
+def _frame(width: int, heads: int, head_dim: int, draw: Draw) -> Tensor:
+    """B = [B_1 … B_H], orthonormal columns drawn at random, as (H, D, R): every head gets R directions of its own."""
+    if heads * head_dim > width:
+        raise HeadstartError(
+            f"contrast and balanced values need heads × head dim ≤ width, got {heads} × {head_dim} > {width}; "
+            "use value='mimetic'."
+        )
+    return draw.orthonormal(width, heads * head_dim).unflatten(1, (heads, head_dim)).transpose(0, 1)
+
+
+def contrast_values(width: int, heads: int, head_dim: int, strength: float, draw: Draw) -> tuple[Tensor, Tensor]:
+    """V_h = B_h, O_h = −strength · B_hᵀ: in its own directions a head takes from a patch a share of what it looks at.
+
+    Mimetic's −β·I without its random part, cut into heads by directions instead of by singular values. A head that
+    looks at offset δ multiplies spatial frequency ω of its directions by 1 − strength·e^{iω·δ}: differences between
+    neighbours are kept, what they share is lowered. With strength = c/L, L blocks do what one of strength c would, to
+    first order, so the filter does not steepen with depth as a fixed β does.
+    """
+    v = _frame(width, heads, head_dim, draw)
+    return v, -strength * v.transpose(1, 2)
+
+
+def balanced_values(width: int, heads: int, head_dim: int, strength: float, draw: Draw) -> tuple[Tensor, Tensor]:
     """V_h = B_h, O_h = strength · J B_hᵀ: every head turns the stream in its own planes and stretches nothing.
 
-    B = [B_1 … B_H] has orthonormal columns, drawn at random, and J is the R×R rotation by a quarter turn in R/2 planes
-    (Jᵀ = −J). The branch is then an isometry of the columns it reads whatever offsets the heads have, and V_h O_h is
-    antisymmetric: ⟨x, x V_h O_h⟩ = 0, so one block multiplies the energy of a stream x by 1 + strength² at spatial
-    frequency zero exactly and, the planes being random, at every other one in expectation. No multiple of the identity
-    enters, which with a shift would press low frequencies and raise high ones.
+    J is the R×R rotation by a quarter turn in R/2 planes (Jᵀ = −J). The branch is then an isometry of the columns it
+    reads whatever offsets the heads have, and V_h O_h is antisymmetric: ⟨x, x V_h O_h⟩ = 0, so one block multiplies the
+    energy of a stream x by 1 + strength² at spatial frequency zero exactly and, the planes being random, at every other
+    one in expectation. No multiple of the identity enters, which with a shift would press low frequencies and raise
+    high ones. With strength² = c/L the stream leaves L blocks √(1 + c) times as large, at every frequency.
     """
-    if heads * head_dim > width:
-        raise HeadstartError(f"balanced values need heads × head dim ≤ width, got {heads} × {head_dim} > {width}.")
-    basis = draw.orthonormal(width, heads * head_dim)
-    v = basis.unflatten(1, (heads, head_dim)).transpose(0, 1)
+    v = _frame(width, heads, head_dim, draw)
     half = head_dim // 2
     turned = torch.cat([-v[..., half : 2 * half], v[..., :half], v[..., 2 * half :] * 0], -1)
-    return v, (strength * turned - press * v).transpose(1, 2)
+    return v, strength * turned.transpose(1, 2)
 
 
 def content_std(view: AttentionView) -> float:
@@ -86,29 +104,25 @@ def position_directions(view: AttentionView) -> Tensor:
 
 
 def write_values(
-    block: BlockView,
-    width: int,
-    kind: str,
-    depth: int,
-    spread: float,
-    draw: Draw,
-    reserved: Tensor | None = None,
+    block: BlockView, width: int, kind: str, depth: int, spread: float, draw: Draw, reserved: Tensor | None = None
 ) -> None:
     """Write a block's value and output weights; ``spread`` is the root mean square of the stream at the first block.
 
     LayerNorm hands the heads a stream of root mean square one, so a branch that is to be a share of the stream is
-    ``spread`` times that share. With the same branch in every block the stream's energy grows linearly: it leaves L
-    blocks of strength s multiplied by √(1 + L·s²) at every frequency.
+    ``spread`` times that share. Contrast and balanced heads write nothing into the ``reserved`` directions (D, k),
+    where a fixed position embedding lies, so that later blocks can still read it.
     """
     sizes = (width, block.heads, block.head_dim)
     if kind == "default":
         return
-    if kind == "balanced":
-        v, o = balanced_values(*sizes, (_BALANCE / depth) ** 0.5 * spread, _PRESS / depth * spread, draw)
+    if kind in _MIXES:
+        v, o = mimetic_values(*sizes, *_MIXES[kind], draw)
+    else:
+        if kind == "contrast":
+            v, o = contrast_values(*sizes, _CONTRAST / depth * spread, draw)
+        else:
+            v, o = balanced_values(*sizes, (_BALANCE / depth) ** 0.5 * spread, draw)
         if reserved is not None:
             o = o - o @ reserved @ reserved.T
-    else:
-        alpha, beta = _MIXES[kind]
-        v, o = mimetic_values(*sizes, alpha, beta, draw)
     block.write("v", v)
     block.write("o", o)
