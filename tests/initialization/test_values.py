@@ -5,7 +5,7 @@ import torch
 
 from headstart import HeadstartError, Impulse, attention_view, create_vit, init_
 from headstart.initialization.draw import Draw
-from headstart.initialization.values import balanced_values, content_std
+from headstart.initialization.values import balanced_values, content_std, contrast_values
 
 CPU = torch.device("cpu")
 
@@ -33,17 +33,36 @@ def test_an_odd_head_dim_leaves_one_channel_still(head_dim):
 
 
 def test_attention_wider_than_the_stream_says_so():
-    with pytest.raises(HeadstartError, match=r"balanced values need heads × head dim ≤ width, got 4 × 16 > 48"):
+    with pytest.raises(
+        HeadstartError, match=r"balanced values need heads × head dim ≤ width, got 4 × 16 > 48; use value='mimetic'"
+    ):
         balanced_values(48, 4, 16, 1.0, draw())
 
 
+def test_contrast_heads_take_a_share_of_what_they_read_and_together_of_all():
+    v, o = contrast_values(96, 3, 32, 0.3, draw())
+    torch.testing.assert_close(sum(v[h] @ o[h] for h in range(3)), -0.3 * torch.eye(96, dtype=torch.float64))
+    for h in range(3):
+        values = torch.linalg.eigvalsh(v[h] @ o[h])
+        torch.testing.assert_close(values[:32], torch.full((32,), -0.3, dtype=torch.float64))
+        assert values[32:].abs().max() < 1e-9
+
+
+# (lowest, highest) that the gain may have: balanced stays at √2 to first order; contrast lowers what neighbours share.
+BANDS = {"balanced": (0.7, 2.0), "contrast": (0.1, 3.0)}
+
+
 @pytest.mark.parametrize("depth", [4, 12, 24])
+@pytest.mark.parametrize("value", BANDS)
 @pytest.mark.parametrize("calibrated", [True, False])
-def test_balanced_keeps_every_frequencys_gain_near_one_at_any_depth(depth, calibrated, images, seeded):
+def test_the_gain_of_every_frequency_stays_in_one_band_at_any_depth(depth, value, calibrated, images, seeded):
     model = create_vit(width=96, depth=depth, heads=3)
     with pytest.warns(UserWarning, match="cannot cover"):
-        report = init_(model, Impulse(sharpness=0.8), images=images if calibrated else None, generator=seeded())
-    assert 0.7 < report.gain[0] < report.gain[1] < 2.0
+        report = init_(
+            model, Impulse(sharpness=0.8, value=value), images=images if calibrated else None, generator=seeded()
+        )
+    low, high = BANDS[value]
+    assert low < report.gain[0] < report.gain[1] < high
     assert not any("multiplies spatial frequencies" in note for note in report.notes)
 
 
@@ -53,6 +72,22 @@ def test_minus_identity_with_shifted_heads_is_reported_as_a_high_pass_filter(ima
     with pytest.warns(UserWarning, match=r"multiplies spatial frequencies by .*; value='balanced' keeps this near one"):
         report = init_(model, Impulse(sharpness=0.9, value="mimetic"), images=images, generator=seeded())
     assert report.gain[1] / report.gain[0] > 10
+
+
+def test_a_fixed_embeddings_directions_are_kept_for_position(images, seeded):
+    model = create_vit(width=96, depth=4, heads=3, position="sincos")
+    with pytest.warns(UserWarning, match="cannot cover"):
+        init_(model, Impulse(), generator=seeded())
+    view = attention_view(model)
+    table = model.pos_embed.detach()[0]
+    _, s, directions = torch.linalg.svd(table - table.mean(0), full_matrices=False)
+    reserved = directions[s > 1e-4 * s[0]]
+    streams = []
+    view.visit(images, lambda i, block, stream: streams.append(stream), last=streams.append)
+    for stream in streams:  # from the first block to the last, every image shows the table there, and nothing else
+        torch.testing.assert_close(
+            stream @ reserved.T, (table @ reserved.T).expand(len(images), -1, -1), atol=1e-3, rtol=0
+        )
 
 
 def test_content_std_is_the_streams(seeded):

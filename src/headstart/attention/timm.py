@@ -84,7 +84,7 @@ def _view_block(block: nn.Module, index: int, missing: Callable[[str], Unsupport
         rows = slice("qkv".index(name) * size, ("qkv".index(name) + 1) * size)
         return qkv.weight.data[rows], None if qkv.bias is None else qkv.bias.data[rows]
 
-    fc1 = getattr(getattr(block, "mlp", None), "fc1", None)
+    fc1, fc2 = (getattr(getattr(block, "mlp", None), name, None) for name in ("fc1", "fc2"))
     return BlockView(
         norm=norm,
         heads=heads,
@@ -94,4 +94,5 @@ def _view_block(block: nn.Module, index: int, missing: Callable[[str], Unsupport
         q_norm=getattr(attention, "q_norm", None) or nn.Identity(),
         k_norm=getattr(attention, "k_norm", None) or nn.Identity(),
         mlp_in=fc1 if isinstance(fc1, nn.Linear) else None,
+        mlp_out=fc2 if isinstance(fc2, nn.Linear) else None,
     )

@@ -37,6 +37,7 @@ class BlockView:
     q_norm: nn.Module = field(default_factory=nn.Identity)
     k_norm: nn.Module = field(default_factory=nn.Identity)
     mlp_in: nn.Linear | None = None  # the first layer of the block's MLP
+    mlp_out: nn.Linear | None = None  # and its last
 
     @property
     def has_qk_norm(self) -> bool:
@@ -143,7 +144,8 @@ class AttentionView:
             slots += [p.detach() for p in self.patch_embed.parameters()]
         for block in self.blocks:
             slots += [t.detach() for name in "qkvo" for t in block.projection(name) if t is not None]
-            slots += [block.mlp_in.weight.detach()] if block.mlp_in is not None else []
+            mlp = [layer for layer in (block.mlp_in, block.mlp_out) if layer is not None]
+            slots += [p.detach() for layer in mlp for p in layer.parameters()]
         saved = [slot.clone() for slot in slots]
 
         def restore() -> None:

@@ -18,7 +18,7 @@ from headstart.initialization.offsets import Offsets, block_offsets
 from headstart.initialization.scheme import Aim, Scheme
 from headstart.initialization.sharpness import fit_gain, per_block
 from headstart.initialization.solvers import SOLVERS, Problem
-from headstart.initialization.values import VALUES, content_std, position_directions, write_values
+from headstart.initialization.values import RESERVING, VALUES, content_std, reserve_position, write_values
 
 __all__ = ["Impulse"]
 
@@ -89,8 +89,8 @@ class Impulse(Scheme):
         offsets = block_offsets(self.offsets, self.kernel, depth, heads, view.grid, draw)
         problem = Problem.make(view, offsets, self.control == "scrambled", self.position_std, draw)
         solve = solver.prepare(problem, self)
+        reserved = reserve_position(view) if view.position.kind == "fixed" and self.value in RESERVING else None
         spread = content_std(view)
-        reserved = position_directions(view) if view.position.kind == "fixed" else None
 
         def start(index: int, block: BlockView, stream: Tensor | None = None) -> None:
             nonlocal spread

@@ -77,7 +77,7 @@ def discriminate(x: Tensor, targets: Tensor, prefix: int, channels: int) -> tupl
     shift = means.mean(0)
     about = gram - torch.outer(shift, centre) - torch.outer(centre, shift) + torch.outer(centre, centre)
     within = about - (patches - centre).T @ (patches - centre) / len(means)
-    within.diagonal().add_(1e-4 * within.diagonal().mean())
+    within.diagonal().add_(1e-6 * within.diagonal().mean())
     factor = torch.linalg.cholesky(within)
     whitened = torch.linalg.solve_triangular(factor, (patches - centre).T, upper=False)
     directions = torch.linalg.svd(whitened, full_matrices=False)[0][:, : channels - 1]

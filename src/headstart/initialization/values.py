@@ -12,13 +12,17 @@ from headstart.attention import AttentionView, BlockView
 from headstart.errors import HeadstartError
 from headstart.initialization.draw import Draw
 
-__all__ = ["VALUES", "balanced_values", "content_std", "contrast_values", "mimetic_values", "split", "write_values"]
+__all__ = [
+    "RESERVING", "VALUES", "balanced_values", "content_std", "contrast_values", "mimetic_values", "reserve_position",
+    "split", "write_values",
+]  # fmt: skip
 
 VALUES = ("contrast", "balanced", "mimetic", "random", "default")
 # depth · strength of the contrast start, and depth · strength² of the balanced one: what the whole network does to the
 # stream, and so the same at any depth.
 _CONTRAST = 2.6
 _BALANCE = 1.0
+RESERVING = ("contrast", "balanced")
 # V·O = α·Z − β·I.
 _MIXES = {"mimetic": (0.4, 0.4), "random": (0.7, 0.0)}
 
@@ -96,11 +100,21 @@ def content_std(view: AttentionView) -> float:
     return float(energy.sqrt())
 
 
-def position_directions(view: AttentionView) -> Tensor:
-    """Orthonormal directions (D, k) that a fixed embedding varies in, but for those below 10⁻³ of the strongest."""
+def reserve_position(view: AttentionView) -> Tensor:
+    """Keep the directions of a fixed position embedding for position alone; returns them, orthonormal (D, k).
+
+    They are those the table varies in, but for any below 10⁻⁵ of the strongest: some 14 to 40 of D. What the patch
+    embedding and the MLPs write into them is removed, so that no content hides where a token is; ``write_values`` keeps
+    the heads out too.
+    """
     table = view.position.table.detach()[0, -view.patches :].double()
     _, s, vh = torch.linalg.svd(table - table.mean(0), full_matrices=False)
-    return vh[s > 1e-3 * s[0]].T
+    reserved = vh[s > 1e-5 * s[0]].T
+    writers = [view.patch_embed, *(block.mlp_out for block in view.blocks)]
+    for parameter in (p.detach() for writer in writers if writer is not None for p in writer.parameters()):
+        rows = parameter.double().reshape(view.width, -1)
+        parameter.copy_((rows - reserved @ (reserved.T @ rows)).view_as(parameter))
+    return reserved
 
 
 def write_values(
