@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-torch.set_num_threads(2)
+# The tests' tensors are small: a second thread costs more waiting than it saves, above all on a busy machine.
+torch.set_num_threads(1)
 
 
 def declare_missing_torchvision_operators() -> torch.library.Library | None:

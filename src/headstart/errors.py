@@ -23,6 +23,6 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> HeadstartError:
     unknown scheme 'impulze': did you mean 'impulse'? Known: default, impulse, mimetic.
     """
     known = sorted(choices)
-    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.6)
     hint = f" did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
     return HeadstartError(f"unknown {kind} {name!r}:{hint} Known: {', '.join(known)}.")

@@ -66,12 +66,14 @@ def test_the_gain_of_every_frequency_stays_in_one_band_at_any_depth(depth, value
     assert not any("multiplies spatial frequencies" in note for note in report.notes)
 
 
-def test_minus_identity_with_shifted_heads_is_reported_as_a_high_pass_filter(images, seeded):
-    """0.6 per block at the lowest frequency, 1.4 at the highest, where heads are all shift (1 − 0.4·e^{iωδ})."""
-    model = create_vit(width=96, depth=24, heads=3)
-    with pytest.warns(UserWarning, match=r"multiplies spatial frequencies by .*; value='balanced' keeps this near one"):
-        report = init_(model, Impulse(sharpness=0.9, value="mimetic"), images=images, generator=seeded())
+def test_minus_identity_with_shifted_heads_is_reported_as_a_high_pass_filter(seeded):
+    """1 − 0.4·e^{iωδ} per block: 0.6 at the lowest frequency, 1.4 at the highest, where heads are all shift."""
+    model = create_vit(width=48, depth=48, heads=3)
+    with pytest.warns(UserWarning) as caught:
+        report = init_(model, Impulse(sharpness=0.95, value="mimetic"), generator=seeded())
     assert report.gain[1] / report.gain[0] > 10
+    assert any("multiplies spatial frequencies by" in str(w.message) for w in caught)
+    assert any("value='balanced' keeps this near one" in note for note in report.notes)
 
 
 def test_a_fixed_embeddings_directions_are_kept_for_position(images, seeded):
