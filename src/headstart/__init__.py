@@ -7,19 +7,17 @@
 from headstart.attention import attention_view
 from headstart.errors import HeadstartError, UnsupportedModel
 from headstart.initialization import (
-    Conditioned,
     Default,
     Impulse,
     InitReport,
     Mimetic,
     NormMatched,
-    ReleasedMimetic,
     init_,
     measure,
 )
 from headstart.models import create_vit
 
 __all__ = [
-    "Conditioned", "Default", "HeadstartError", "Impulse", "InitReport", "Mimetic", "NormMatched", "ReleasedMimetic",
-    "UnsupportedModel", "attention_view", "create_vit", "init_", "measure",
+    "Default", "HeadstartError", "Impulse", "InitReport", "Mimetic", "NormMatched", "UnsupportedModel",
+    "attention_view", "create_vit", "init_", "measure",
 ]  # fmt: skip

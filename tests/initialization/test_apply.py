@@ -105,6 +105,11 @@ def test_a_timm_model_by_name_in_one_line(seeded):
             "impulse:sharpness=0.5/0.6",
             "one for each of the 3 blocks; got 2",
         ),
+        (
+            lambda: create_vit(width=48, depth=1, heads=48),
+            "impulse",
+            "a head of 1 channels cannot carry a position code",
+        ),
         (lambda: create_vit(width=48, depth=1, heads=3), "default:whiten=True", "needs images: pass images="),
     ],
 )

@@ -86,6 +86,7 @@ def init_(
         raise HeadstartError(f"scheme {chosen.spec!r} needs images: pass images=, a few hundred unlabelled ones.")
     if images is not None:
         view.check_images(images)
+        images = images.to(view.device)
         if not torch.isfinite(images).all():
             raise HeadstartError("images: expected finite numbers, got NaN or infinity.")
     if any(block.has_qk_norm for block in view.blocks) and not isinstance(chosen, Default):
@@ -94,10 +95,7 @@ def init_(
         )
     if generator is None:
         generator = torch.Generator().manual_seed(torch.initial_seed())
-    # Half precision is solved on a float32 copy: its forward pass is too coarse to calibrate on, and not every CPU has
-    # one.
-    half = view.dtype in (torch.float16, torch.bfloat16)
-    work = attention_view(copy.deepcopy(model).float()) if half else view
+    work = _single(view)
     restore = work.snapshot()
     try:
         with torch.no_grad():
@@ -106,12 +104,21 @@ def init_(
     except BaseException:
         restore()
         raise
-    if half:
+    if work is not view:
         model.load_state_dict(work.model.state_dict())
     report.seconds = time.perf_counter() - start
     for note in report.notes:
         warnings.warn(note, stacklevel=2)
     return report
+
+
+def _single(view: AttentionView) -> AttentionView:
+    """The view, or for half precision one of a float32 copy of its model.
+
+    Half precision's forward pass is too coarse to calibrate on, and not every CPU has one.
+    """
+    half = view.dtype in (torch.float16, torch.bfloat16)
+    return attention_view(copy.deepcopy(view.model).float()) if half else view
 
 
 def _apply(scheme: Scheme, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
@@ -168,6 +175,6 @@ def measure(model: nn.Module, images: Tensor | None = None) -> InitReport:
     if images is not None:
         view.check_images(images)
     with torch.no_grad():
-        report = _report(view, "measured", images, None, None)
+        report = _report(_single(view), "measured", images, None, None)
     report.seconds = time.perf_counter() - start
     return report

@@ -63,6 +63,8 @@ class Impulse(Scheme):
     name: ClassVar[str] = "impulse"
 
     def __post_init__(self) -> None:
+        if isinstance(self.sharpness, list):
+            object.__setattr__(self, "sharpness", tuple(self.sharpness))
         for field, choices in (
             ("solver", ("auto", *SOLVERS)),
             ("value", VALUES),
@@ -76,10 +78,6 @@ class Impulse(Scheme):
     @property
     def uses_images(self) -> bool:
         return self.whiten or self.solver == "decoder"
-
-    @property
-    def takes_images(self) -> bool:
-        return self.uses_images or self.solver == "auto"
 
     def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim:
         heads, depth = view.blocks[0].heads, len(view.blocks)
@@ -100,7 +98,7 @@ class Impulse(Scheme):
             x = view.position_input(index)[None] if stream is None else block.norm.forward(stream)
             q, k = solve(index, block, x)
             if sharpness is not None:
-                gain = fit_gain(x.double(), q, k, problem.targets[index], sharpness[index], block, view.prefix)
+                gain = fit_gain(x, q, k, problem.targets[index], sharpness[index], block, view.prefix)
                 q, k = (w * gain.sqrt()[:, None, None] for w in (q, k))
             block.write("q", q)
             block.write("k", k)

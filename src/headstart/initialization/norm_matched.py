@@ -34,10 +34,6 @@ class NormMatched(Scheme):
     def uses_images(self) -> bool:
         return self.whiten or self.to.uses_images
 
-    @property
-    def takes_images(self) -> bool:
-        return self.whiten or self.to.takes_images
-
     def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
         weights = [{name: block.read(name) for name in "qkvo"} for block in view.blocks]
         table = view.position.table.detach().clone()

@@ -15,8 +15,7 @@ __all__ = ["discriminate", "embed", "ridge"]
 
 
 def embed(tables: list[Tensor], width: int, std: float) -> tuple[Tensor, list[Tensor]]:
-    """An embedding (T, D) of root mean square ``std`` that carries code ``tables`` (T, C) side by side, and how to
-    read each.
+    """An embedding (T, D) of root mean square ``std`` that carries code ``tables`` (T, C), and how to read each.
 
     Table i of m gets D/m channels of its own, its phases advanced by 2πi/m. When all tables are the same (and m ≥ 2)
     the channels of each row sum to exactly zero and all rows have one norm: LayerNorm then only scales the embedding
@@ -66,9 +65,8 @@ def discriminate(x: Tensor, targets: Tensor, prefix: int, channels: int) -> tupl
     which the means differ most against the covariance within a position (the images' content, and the tokens' varying
     scale), which it whitens. Q carries a row's own code c_p = m_p @ K to its target's by ridge regression of c_t(p) on
     c_p over the positions that have a target (``targets`` (H, T), −1 for none). The last channel holds the
-    discriminant's constant:
-    −½‖c_j‖² read from token j, against a one read from row p. Prefix tokens count as content, so that no row is drawn
-    to them.
+    discriminant's constant, −½‖c_j‖² read from token j, against a one read from row p. Prefix tokens count as content,
+    so that no row is drawn to them.
     """
     gram, means = _moments(x)
     patches = means[prefix:]

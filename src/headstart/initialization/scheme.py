@@ -50,11 +50,6 @@ class Scheme:
         return self.whiten
 
     @property
-    def takes_images(self) -> bool:
-        """Whether images make a difference; they are worth passing where they are at hand."""
-        return self.uses_images
-
-    @property
     def spec(self) -> str:
         """The scheme as text, from which :func:`parse` makes it again."""
         changed = [

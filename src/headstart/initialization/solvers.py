@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from headstart.attention import AttentionView, BlockView, shift_targets
+from headstart.errors import HeadstartError
 from headstart.initialization.codes import Code, harmonic
 from headstart.initialization.draw import Draw
 from headstart.initialization.gradient import draw_start, gradient_qk, pseudo_input
@@ -75,7 +76,14 @@ def _prepare_code(problem: Problem) -> tuple[Code, Tensor, Tensor, Tensor | None
     A learned embedding is set to carry the code; in a fixed sin-cos one its own frequencies are the code.
     """
     view = problem.view
-    heads, size = view.blocks[0].heads, view.blocks[0].head_dim
+    heads = view.blocks[0].heads
+    # Each head's code has its share of the width, which attention may be narrower or wider than.
+    size = min(view.blocks[0].head_dim, view.width // heads)
+    need = 2 if problem.scramble is None else 4
+    if size < need:
+        raise HeadstartError(
+            f"a head of {size} channels cannot carry a position code; use fewer heads, each with at least {need}."
+        )
     reach = int(problem.offsets.abs().max())
     known: Tensor | None = None  # (queries and keys, H, D, C)
     if view.position.kind == "learned":
@@ -88,19 +96,19 @@ def _prepare_code(problem: Problem) -> tuple[Code, Tensor, Tensor, Tensor | None
         view.write_position(table)
         known = torch.stack([torch.stack(reads[:heads]), torch.stack(reads[-heads:])])
     else:
-        found = read_sincos(problem.position, view.grid, size)
-        code = found[0] if found else harmonic(view.grid, size, reach).to(view.device)
+        found = read_sincos(problem.position.cpu(), view.grid, size)
+        code = (found[0] if found else harmonic(view.grid, size, reach)).to(view.device)
         queries = code.on(view.grid).expand(heads, -1, -1)
         keys = _scrambled(queries, problem.scramble)
         if found and problem.scramble is None:
-            known = found[1].expand(2, heads, -1, -1)
+            known = found[1].to(view.device).expand(2, heads, -1, -1)
     return code, queries, keys, known
 
 
 def _scrambled(queries: Tensor, scramble: Tensor | None) -> Tensor:
-    return (
-        queries if scramble is None else torch.stack([z[o.argsort()] for z, o in zip(queries, scramble, strict=True)])
-    )
+    if scramble is None:
+        return queries
+    return torch.stack([z[order.argsort()] for z, order in zip(queries, scramble, strict=True)])
 
 
 def _heads(code: Code, reads: Tensor, offsets: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -120,9 +128,7 @@ def _plain(view: AttentionView, block: BlockView) -> bool:
 
 
 def _regress(problem: Problem, queries: Tensor, keys: Tensor, x: Tensor, strength: float) -> Tensor:
-    """The same reads by ridge regression; tokens in front of the grid are to carry no code, so that none look at
-    them.
-    """
+    """The same reads by ridge regression; prefix tokens are to carry no code, so that no row looks at them."""
     pad = (0, 0, problem.view.prefix, 0)
     if problem.scramble is None:  # one code for all heads: solve it once
         read = ridge(x, nn.functional.pad(queries[0], pad), strength)

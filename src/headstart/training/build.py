@@ -52,9 +52,9 @@ def build_model(recipe: Recipe, dataset: Dataset) -> nn.Module:
 
 
 def initialize(model: nn.Module, recipe: Recipe, dataset: Dataset) -> InitReport:
-    """Apply ``recipe.init`` to ``model`` in place, with training images when they make a difference."""
+    """Apply ``recipe.init`` to ``model`` in place, with training images when the scheme needs some."""
     images = None
-    if resolve(recipe.init).takes_images:
+    if resolve(recipe.init).uses_images:
         sample = sample_images(dataset.train, recipe.init_images, recipe.seed)
         images = normalize(sample, dataset.mean, dataset.std)
     with warnings.catch_warnings():
