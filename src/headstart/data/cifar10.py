@@ -79,9 +79,8 @@ def read_cifar10(folder: Path) -> tuple[Split, Split]:
     """Read the six files, each checked by its size and published MD5.
 
     Returns:
-        (pool, test): 50,000 images to carve training and validation splits from, and 10,000 test images,
-            uint8
-        (n, 3, 32, 32).
+        (pool, test): 50,000 images to carve training and validation splits from, and 10,000 test images, uint8
+            (n, 3, 32, 32).
 
     Raises:
         HeadstartError: if a file was cut or altered; names the file, what was expected and what was got.

@@ -38,7 +38,7 @@ class Impulse(Scheme):
     rotation.
 
     ``sharpness``: the target mass asked for, in (0, 1), a number or one per block; ``None`` takes the solver's own:
-    0.8 for rotation, 0.5 for decoder, whatever their constants give for the released two.
+    0.5 for rotation and decoder, whatever their constants give for the released two.
 
     ``value``: the start of the value and output weights. "contrast", which trained best where measured, takes from each
     patch a share of what its heads look at, less in a deeper network; "balanced" keeps every spatial frequency's gain

@@ -196,7 +196,7 @@ def _gradient(problem: Problem, scheme: Impulse) -> Solve:
 
 
 SOLVERS: dict[str, Solver] = {
-    "rotation": Solver(_rotation, 0.8),
+    "rotation": Solver(_rotation, 0.5),
     "decoder": Solver(_decoder, 0.5),
     "pseudoinverse": Solver(_pseudoinverse, None),
     "gradient": Solver(_gradient, None),
