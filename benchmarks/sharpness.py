@@ -39,6 +39,11 @@ def real_images(spec: str, size: int, count: int, split: str) -> torch.Tensor:
     return images if size == 32 else torch.nn.functional.interpolate(images, size=size, mode="bicubic", antialias=True)
 
 
+def images_option(spec: str | None) -> str:
+    """The option without the place where the data lie."""
+    return "" if spec is None else f" --images {spec.partition(':')[0]}"
+
+
 def worst(model: torch.nn.Module, report: headstart.InitReport, asked: float, images: torch.Tensor | None) -> float:
     """Largest |target mass − asked| over heads: of block 0 on positions, of every block on images."""
     view = attention_view(model)
@@ -88,12 +93,8 @@ def main() -> int:
             print(*row.values(), flush=True)
             if args.out:
                 about = {
-                    "command": f"python benchmarks/sharpness.py --images {args.images}"
-                    if args.images
-                    else "python benchmarks/sharpness.py",
-                    "measured_on": kind,
-                    "solved_on_images": SOLVED_ON,
-                    "measured_on_images": MEASURED_ON,
+                    "command": "python benchmarks/sharpness.py" + images_option(args.images),
+                    "measured_on": f"{MEASURED_ON} images, solved on {SOLVED_ON} others" if args.images else kind,
                     "bound": BOUND[kind],
                     "hardware": hardware(),
                     "versions": versions(),
