@@ -48,3 +48,16 @@ def test_one_pass_of_one_seed_can_be_drawn(results: dict[str, Any], tmp_path: Pa
         arm["n"], arm["runs"] = 1, arm["runs"][:1]
         arm["runs"][0]["history"] = arm["runs"][0]["history"][:1]
     assert draw_curves(results, tmp_path / "curves.png").stat().st_size > 10_000
+
+
+def test_long_names_go_below_the_plot_from_the_highest_line_to_the_lowest(
+    results: dict[str, Any], tmp_path: Path, monkeypatch: Any
+) -> None:
+    results["arms"][1]["name"] = "impulse:solver=rotation:sharpness=0.5"
+    drawn: list[Figure] = []
+    original = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (drawn.append(self), original(self, *a, **k)))
+    draw_curves(results, tmp_path / "curves.png")
+    (axes,), (legend,) = drawn[0].axes, drawn[0].legends
+    assert not axes.texts
+    assert [text.get_text() for text in legend.get_texts()] == ["impulse:solver=rotation:sharpness=0.5", "default"]

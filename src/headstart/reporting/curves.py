@@ -11,6 +11,7 @@ __all__ = ["draw_curves"]
 PALETTE = ["#666666", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 STYLES = ["-", "--", ":"]  # once the colours are used up
 INK = "#333333"
+LONG_NAME = 24  # characters
 
 
 def draw_curves(results: dict[str, Any], path: str | Path) -> Path:
@@ -21,7 +22,10 @@ def draw_curves(results: dict[str, Any], path: str | Path) -> Path:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    figure = Figure(figsize=(7, 4.2), dpi=160, layout="constrained")
+    # Names stand at the lines' ends, where they are read fastest; long ones would squeeze the plot and go below it.
+    below = max(len(arm["name"]) for arm in results["arms"]) > LONG_NAME
+    height = 4.2 + (0.22 * len(results["arms"]) if below else 0)
+    figure = Figure(figsize=(7, height), dpi=160, layout="constrained")
     axes = figure.subplots()
     ends = []
     for index, arm in enumerate(results["arms"]):
@@ -31,17 +35,23 @@ def draw_curves(results: dict[str, Any], path: str | Path) -> Path:
         mean = [sum(column) / len(column) for column in columns]
         color, style = PALETTE[index % len(PALETTE)], STYLES[index // len(PALETTE) % len(STYLES)]
         marker = "o" if len(passes) == 1 else None
-        axes.plot(passes, mean, color=color, linestyle=style, linewidth=2, marker=marker)
+        axes.plot(passes, mean, color=color, linestyle=style, linewidth=2, marker=marker, label=arm["name"])
         if len(runs) > 1:
             low, high = [min(c) for c in columns], [max(c) for c in columns]
             axes.fill_between(passes, low, high, color=color, alpha=0.15, linewidth=0)
         ends.append((mean[-1], arm["name"], color))
     bottom, top = axes.get_ylim()
     axes.set_ylim(max(0.0, bottom), min(1.0, top))
-    _label_ends(axes, passes[-1], ends)
+    if below:
+        lines, names = axes.get_legend_handles_labels()
+        order = sorted(range(len(ends)), key=lambda i: -ends[i][0])  # from the highest line to the lowest
+        figure.legend([lines[i] for i in order], [names[i] for i in order], loc="outside lower left", frameon=False)
+    else:
+        _label_ends(axes, passes[-1], ends)
     axes.set_xlim(min(1, passes[-1] - 1), passes[-1])
     axes.set_xlabel("passes over the training set")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))  # whole percents: 2.5 would be rounded in the label
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
     axes.set_title(
         f"{results['config']['dataset']}: validation accuracy, {_seeds(results)}",

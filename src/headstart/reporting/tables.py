@@ -35,7 +35,8 @@ def rich_table(results: dict[str, Any]) -> Table:
     best = max(arm["mean"] for arm in results["arms"])
     table = Table(box=box.SIMPLE_HEAD)
     for index, title in enumerate(header):
-        table.add_column(title, justify="left" if index == 0 else "right")
+        # A long spec is folded, not cut: two arms may differ at its end only.
+        table.add_column(title, justify="left" if index == 0 else "right", overflow="fold")
     for arm, row in zip(results["arms"], rows, strict=True):
         # Text, not str: a spec may hold brackets that rich would read as markup.
         table.add_row(*[Text(cell) for cell in row], style="bold" if arm["mean"] == best else "")
