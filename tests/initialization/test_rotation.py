@@ -113,3 +113,11 @@ def test_the_scrambled_control_is_as_sharp_but_not_local(seeded):
     assert [h.target_mass for h in report.heads] == pytest.approx([0.8] * 6, abs=0.02)
     # The same maps hold no shift: the best offset takes little attention.
     assert measure(model).target_mass < 0.3
+
+
+@pytest.mark.filterwarnings("ignore:.*cannot cover")
+def test_less_than_even_attention_gives_nearly_even_attention_that_can_be_trained(seeded):
+    model = create_vit(width=96, depth=1, heads=3)
+    report = init_(model, "impulse:sharpness=0.001", generator=seeded())
+    assert report.target_mass == pytest.approx(1 / 64, rel=0.02)
+    assert attention_view(model).blocks[0].read("q").abs().max() > 0

@@ -137,15 +137,18 @@ class AttentionView:
             table[: self.prefix].zero_()
         table[len(table) - self.patches :].copy_(rows)
 
-    def snapshot(self) -> Callable[[], None]:
-        """Copy every weight that can be written through this view; call the result to put them back."""
+    def snapshot(self, mlp: bool) -> Callable[[], None]:
+        """Copy every weight that can be written through this view; call the result to put them back.
+
+        ``mlp``: those of the MLPs too, two thirds of a ViT, which few changes touch.
+        """
         slots = [self.position.table.detach()]
         if self.patch_embed is not None:
             slots += [p.detach() for p in self.patch_embed.parameters()]
         for block in self.blocks:
             slots += [t.detach() for name in "qkvo" for t in block.projection(name) if t is not None]
-            mlp = [layer for layer in (block.mlp_in, block.mlp_out) if layer is not None]
-            slots += [p.detach() for layer in mlp for p in layer.parameters()]
+            layers = [layer for layer in (block.mlp_in, block.mlp_out) if layer is not None and mlp]
+            slots += [p.detach() for layer in layers for p in layer.parameters()]
         saved = [slot.clone() for slot in slots]
 
         def restore() -> None:

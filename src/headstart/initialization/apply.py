@@ -96,7 +96,7 @@ def init_(
     if generator is None:
         generator = torch.Generator().manual_seed(torch.initial_seed())
     work = _single(view)
-    restore = work.snapshot()
+    restore = work.snapshot(mlp=bool(chosen.mlp_mean) or work.position.kind == "fixed")
     try:
         with torch.no_grad():
             aim = _apply(chosen, work, Draw(generator, work.device), images)

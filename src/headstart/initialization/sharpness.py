@@ -14,6 +14,7 @@ from headstart.errors import HeadstartError
 __all__ = ["check_sharpness", "fit_gain", "per_block"]
 
 _STEPS = 30
+_TOLERANCE = 1e-5  # of the mean mass
 _LOGITS = 2**22  # per head: more images than that needs change the mean mass by less than it varies between images
 
 
@@ -42,47 +43,47 @@ def fit_gain(
 
     The mass of a head is mean 1 / Σ_j exp(g·(l_pj − l_pt)) over images and patch rows p with a target t in the grid; l
     are the logits of ``q``, ``k`` (H, D, R), ``x`` is (n, N, D), ``targets`` (H, T). The bracket grows by doubling and
-    is then halved. Where the mass stops growing before it reaches ``sharpness`` (another patch beats the target in too
+    false position closes it. Where the mass stops growing before it reaches ``sharpness`` (another patch beats the target in too
     many rows), the gain of the highest mass found is returned.
     """
     x = x[: max(1, _LOGITS // x.shape[1] ** 2)].double()
-    return torch.stack(
-        [
-            _fit_head(
-                (x @ q[h]) @ (x @ k[h]).transpose(-1, -2) * block.scale,
-                targets[h].to(x.device),
-                sharpness,
-                prefix,
-            )
-            for h in range(len(q))
-        ]
-    )
+    gains = []
+    for head, target in enumerate(targets.to(x.device)):
+        logits = (x @ q[head]) @ (x @ k[head]).transpose(-1, -2) * block.scale
+        gains.append(_fit_head(logits, target, sharpness, prefix))
+    return torch.tensor(gains, dtype=torch.float64, device=x.device)
 
 
-def _fit_head(logits: Tensor, targets: Tensor, sharpness: float, prefix: int) -> Tensor:
+def _fit_head(logits: Tensor, targets: Tensor, sharpness: float, prefix: int) -> float:
     rows = (targets >= 0).nonzero()[:, 0]
     logits = logits[:, rows + prefix]  # (n, rows, N)
     columns = (targets[rows] + prefix).expand(len(logits), -1)[..., None]
     below = logits - logits.gather(-1, columns)
 
-    def mass(gain: Tensor) -> Tensor:
-        return (below * gain).exp().sum(-1).reciprocal().mean()
+    def miss(gain: float) -> float:
+        return (below * gain).exp().sum(-1).reciprocal().mean().item() - sharpness
 
-    gain = 1 / below.abs().mean().clamp(min=1e-12)
-    low, best, best_mass = torch.zeros_like(gain), gain, mass(gain)
+    high = 1 / below.abs().mean().clamp(min=1e-12).item()
+    low, miss_low, miss_high = 0.0, miss(0.0), miss(high)
+    if miss_low >= 0:  # less was asked for than even attention gives; not zero, from where Q and K could not be trained
+        return 1e-3 * high
+    best = max((miss_low, low), (miss_high, high))
     for _ in range(_STEPS):
-        now = mass(gain)
-        if now > best_mass:
-            best, best_mass = gain, now
-        if now >= sharpness:
+        if miss_high >= 0:
             break
-        low, gain = gain, gain * 2
+        low, miss_low, high = high, miss_high, 2 * high
+        miss_high = miss(high)
+        best = max(best, (miss_high, high))
     else:
-        return best
-    high = gain
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if mass(middle) < sharpness else (low, middle)
-        if high - low < 1e-4 * high:
+        return best[1]
+    side = 0
+    for _ in range(_STEPS):  # false position, halving the end that stays (the Illinois rule)
+        middle = (low * miss_high - high * miss_low) / (miss_high - miss_low)
+        now = miss(middle)
+        if abs(now) < _TOLERANCE:
             break
-    return (low + high) / 2
+        if now < 0:
+            low, miss_low, miss_high, side = middle, now, miss_high / (2 if side < 0 else 1), -1
+        else:
+            high, miss_high, miss_low, side = middle, now, miss_low / (2 if side > 0 else 1), 1
+    return middle
