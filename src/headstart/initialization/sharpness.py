@@ -43,8 +43,8 @@ def fit_gain(
 
     The mass of a head is mean 1 / Σ_j exp(g·(l_pj − l_pt)) over images and patch rows p with a target t in the grid; l
     are the logits of ``q``, ``k`` (H, D, R), ``x`` is (n, N, D), ``targets`` (H, T). The bracket grows by doubling and
-    false position closes it. Where the mass stops growing before it reaches ``sharpness`` (another patch beats the target in too
-    many rows), the gain of the highest mass found is returned.
+    false position closes it. Where the mass stops growing before it reaches ``sharpness`` (another patch beats the
+    target in too many rows), the gain of the highest mass found is returned.
     """
     x = x[: max(1, _LOGITS // x.shape[1] ** 2)].double()
     gains = []
