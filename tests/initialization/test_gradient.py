@@ -23,7 +23,7 @@ def test_product_equals_the_released_code_after_250_steps(request):
     assert error.max() < 1e-4
 
 
-@pytest.mark.parametrize("kind", PSEUDO_INPUTS)
+@pytest.mark.parametrize("kind", [*PSEUDO_INPUTS, "position+uniform", "position+gaussian", "uniform+gaussian"])
 def test_pseudo_inputs_have_the_stated_parts(kind):
     draw = Draw(torch.Generator().manual_seed(0), torch.device("cpu"))
     position = torch.randn(400, 50, dtype=torch.float64, generator=torch.Generator().manual_seed(1))

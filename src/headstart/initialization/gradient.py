@@ -13,21 +13,25 @@ from headstart.initialization.draw import Draw
 
 __all__ = ["PSEUDO_INPUTS", "draw_start", "gradient_qk", "pseudo_input"]
 
-PSEUDO_INPUTS = ("position", "uniform", "gaussian", "position+uniform", "position+gaussian")
+PSEUDO_INPUTS = ("position", "uniform", "gaussian")
 
 
 def pseudo_input(kind: str, position: Tensor, draw: Draw) -> Tensor:
-    """What stands in for a block's input while solving, (T, D): the position embedding, noise of its size, or their
-    sum.
+    """What stands in for a block's input while solving, (T, D): one of PSEUDO_INPUTS or a sum, ``position+gaussian``.
+
+    "position" is the embedding, "uniform" and "gaussian" are noise of its root mean square.
     """
-    if kind not in PSEUDO_INPUTS:
-        raise unknown("pseudo-input", kind, PSEUDO_INPUTS)
     scale = position.square().mean().sqrt()
-    total = position if "position" in kind else torch.zeros_like(position)
-    if "uniform" in kind:
-        total = total + draw.uniform(*position.shape) * 3**0.5 * scale
-    if "gaussian" in kind:
-        total = total + draw.normal(*position.shape) * scale
+    total = torch.zeros_like(position)
+    for part in kind.split("+"):
+        if part not in PSEUDO_INPUTS:
+            raise unknown("pseudo-input", part, PSEUDO_INPUTS)
+        if part == "position":
+            total = total + position
+        elif part == "uniform":
+            total = total + draw.uniform(*position.shape) * 3**0.5 * scale
+        else:
+            total = total + draw.normal(*position.shape) * scale
     return total
 
 
