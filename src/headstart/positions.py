@@ -13,7 +13,14 @@ from torch import Tensor
 
 from headstart.errors import HeadstartError
 
-__all__ = ["grid_points", "harmonic_code", "harmonic_embedding", "harmonic_frequencies", "sincos_embedding"]
+__all__ = [
+    "grid_points",
+    "harmonic_code",
+    "harmonic_embedding",
+    "harmonic_frequencies",
+    "side_by_side",
+    "sincos_embedding",
+]
 
 
 def grid_points(grid: tuple[int, int]) -> Tensor:
@@ -81,18 +88,38 @@ def harmonic_code(points: Tensor, frequencies: Tensor) -> Tensor:
     return torch.cat([angles.cos(), angles.sin()], dim=-1) / math.sqrt(len(frequencies))
 
 
+def side_by_side(tables: list[Tensor], width: int, std: float) -> tuple[Tensor, list[Tensor]]:
+    """An embedding (N, D) of root mean square ``std`` that carries code ``tables`` (N, C), and how to read each (D, C).
+
+    Table i of m gets D/m channels of its own, its phases advanced by 2πi/m. When all tables are the same (and m ≥ 2)
+    the channels of each row sum to exactly zero and all rows have one norm: LayerNorm then only scales the embedding
+    to root mean square one, which is the scale that ``read`` expects.
+    """
+    share = width // len(tables)
+    if tables[0].shape[1] > share:
+        raise HeadstartError(
+            f"a position code of {tables[0].shape[1]} channels does not fit a head of {share}; use fewer heads."
+        )
+    table = torch.zeros(len(tables[0]), width, dtype=torch.float64, device=tables[0].device)
+    turns = []
+    for i, z in enumerate(tables):
+        turn, eye = 2 * math.pi * i / len(tables), torch.eye(z.shape[1] // 2).to(z)
+        cos, sin = eye * math.cos(turn), eye * math.sin(turn)
+        turns.append(torch.cat([torch.cat([cos, sin], 1), torch.cat([-sin, cos], 1)]))
+        table[:, i * share : i * share + z.shape[1]] = z @ turns[i]
+    rms = table.square().mean().sqrt()
+    reads = []
+    for i, turn_matrix in enumerate(turns):
+        read = torch.zeros(width, len(turn_matrix)).to(table)
+        read[i * share : i * share + len(turn_matrix)] = turn_matrix.T * rms  # a rotation's inverse is its transpose
+        reads.append(read)
+    return table * (std / rms), reads
+
+
 def harmonic_embedding(grid: tuple[int, int], heads: int, head_dim: int, reach: int = 2) -> Tensor:
     """One harmonic code per head side by side, shape (N, H·R), float64, root mean square one.
 
-    All heads carry the same frequencies, head h with its phases advanced by 2πh/H: the channels of a row then sum to
-    exactly zero (for H ≥ 2) and have one norm for all rows, so that LayerNorm only scales the embedding. With an odd
-    head dim the last channel of each head stays zero.
+    With an odd head dim the last channel of each head stays zero.
     """
     frequencies = harmonic_frequencies(grid, max(head_dim // 2, 1), reach)
-    angles = grid_points(grid) @ frequencies.T
-    embedding = torch.zeros(len(angles), heads, head_dim, dtype=torch.float64)
-    for h in range(heads):
-        phase = angles + 2 * math.pi * h / heads
-        embedding[:, h, : 2 * (head_dim // 2)] = torch.cat([phase.cos(), phase.sin()], -1)[:, : 2 * (head_dim // 2)]
-    embedding = embedding.flatten(1)
-    return embedding / embedding.square().mean().sqrt()
+    return side_by_side([harmonic_code(grid_points(grid), frequencies)] * heads, heads * head_dim, 1.0)[0]

@@ -1,41 +1,14 @@
-"""How a token's position code is read from what a block receives: the matrix ``read`` (D, C) with x_p @ read ≈ z_p.
+"""How a token's position is read from what a block receives: by ridge regression or by discriminants.
 
-By construction when the embedding may be set; by ridge regression from any inputs, real ones above all.
-Shapes: ``T`` patches, ``N`` tokens, ``D`` width, ``C`` channels of a code (F cosines, then F sines).
+Shapes: ``T`` patches, ``N`` tokens, ``D`` width, ``H`` heads, ``C`` channels of a code.
 """
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
-__all__ = ["discriminate", "embed", "ridge"]
-
-
-def embed(tables: list[Tensor], width: int, std: float) -> tuple[Tensor, list[Tensor]]:
-    """An embedding (T, D) of root mean square ``std`` that carries code ``tables`` (T, C), and how to read each.
-
-    Table i of m gets D/m channels of its own, its phases advanced by 2πi/m. When all tables are the same (and m ≥ 2)
-    the channels of each row sum to exactly zero and all rows have one norm: LayerNorm then only scales the embedding
-    to root mean square one, which is the scale that ``read`` expects.
-    """
-    share = width // len(tables)
-    table = torch.zeros(len(tables[0]), width, dtype=torch.float64, device=tables[0].device)
-    turns = []
-    for i, z in enumerate(tables):
-        turn, eye = 2 * math.pi * i / len(tables), torch.eye(z.shape[1] // 2).to(z)
-        cos, sin = eye * math.cos(turn), eye * math.sin(turn)
-        turns.append(torch.cat([torch.cat([cos, sin], 1), torch.cat([-sin, cos], 1)]))
-        table[:, i * share : i * share + z.shape[1]] = z @ turns[i]
-    rms = table.square().mean().sqrt()
-    reads = []
-    for i, turn_matrix in enumerate(turns):
-        read = torch.zeros(width, len(turn_matrix)).to(table)
-        read[i * share : i * share + len(turn_matrix)] = turn_matrix.T * rms  # a rotation's inverse is its transpose
-        reads.append(read)
-    return table * (std / rms), reads
+__all__ = ["discriminate", "ridge"]
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,8 +19,9 @@ from headstart.initialization.codes import Code, harmonic
 from headstart.initialization.draw import Draw
 from headstart.initialization.gradient import draw_start, gradient_qk, pseudo_input
 from headstart.initialization.pseudoinverse import draw_noise, pseudoinverse_qk
-from headstart.initialization.reading import discriminate, embed, ridge
+from headstart.initialization.reading import discriminate, ridge
 from headstart.initialization.sincos import read_sincos
+from headstart.positions import side_by_side
 
 if TYPE_CHECKING:
     from headstart.initialization.impulse import Impulse
@@ -92,7 +93,7 @@ def _prepare_code(problem: Problem) -> tuple[Code, Tensor, Tensor, Tensor | None
         queries = code.on(view.grid).expand(heads, -1, -1)
         keys = _scrambled(queries, problem.scramble)
         tables = [*queries] if problem.scramble is None else [*queries, *keys]
-        table, reads = embed(tables, view.width, problem.position_std)
+        table, reads = side_by_side(tables, view.width, problem.position_std)
         view.write_position(table)
         known = torch.stack([torch.stack(reads[:heads]), torch.stack(reads[-heads:])])
     else:
