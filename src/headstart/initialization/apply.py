@@ -142,7 +142,12 @@ def _report(
     if aim is not None:
         report.asked = aim.sharpness
         report.notes = [*aim.notes, *_shortfalls(report)]
-    if report.gain is not None and (report.gain[0] < 1 / _FAR or report.gain[1] > _FAR):
+    # Only of a start: a trained network may well have learned such a filter.
+    if (
+        generator is not None
+        and report.gain is not None
+        and not 1 / _FAR <= min(report.gain) <= max(report.gain) <= _FAR
+    ):
         report.notes.append(
             f"the untrained network multiplies spatial frequencies by {report.gain[0]:.3g} to {report.gain[1]:.3g}; "
             "value='balanced' keeps this near one."

@@ -47,7 +47,8 @@ class Impulse(Scheme):
     ``control``: "scrambled" permutes each head's targets by one fixed permutation: as sharp, but not local.
 
     ``position_std``: root mean square of the position embedding that rotation and decoder write, and that the released
-    solvers rescale to (0.36 is the released 18 × 0.02). A fixed embedding is never touched.
+    solvers rescale to (0.36 is the released 18 × 0.02). A fixed embedding is never touched; with contrast or balanced
+    values, what the patch embedding and the MLPs write into its directions is removed instead.
     """
 
     kernel: int = 3
