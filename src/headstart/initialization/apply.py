@@ -18,7 +18,7 @@ from headstart.initialization.norm_matched import NormMatched
 from headstart.initialization.options import shift_mlp, whiten_patches
 from headstart.initialization.report import InitReport, look
 from headstart.initialization.scheme import Aim, Scheme, parse
-from headstart.initialization.spectrum import frequency_gain, predicted_gain
+from headstart.initialization.spectrum import predicted_gain
 from headstart.initialization.values import content_std
 
 __all__ = ["init_", "measure", "names", "resolve"]
@@ -133,11 +133,9 @@ def _report(
     view: AttentionView, spec: str, images: Tensor | None, aim: Aim | None, generator: torch.Generator | None
 ) -> InitReport:
     measured_on = "position embedding" if images is None else f"{len(images)} images"
-    heads, maps = look(view, images, aim)
-    report = InitReport(spec, heads, measured_on)
-    if images is not None:
-        report.gain = frequency_gain(view, images)
-    elif generator is not None:
+    heads, maps, gain = look(view, images, aim)
+    report = InitReport(spec, heads, measured_on, gain=gain)
+    if gain is None and generator is not None:
         report.gain = predicted_gain(view, maps, content_std(view), generator)
     if aim is not None:
         report.asked = aim.sharpness

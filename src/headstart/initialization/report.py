@@ -18,6 +18,7 @@ from headstart.attention import (
     target_mass,
 )
 from headstart.initialization.scheme import Aim
+from headstart.initialization.spectrum import energy, gain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -123,12 +124,20 @@ class InitReport:
         return figure
 
 
-def look(view: AttentionView, images: Tensor | None, aim: Aim | None) -> tuple[list[HeadReport], list[Tensor]]:
-    """Report every head of ``view``, and each block's mean map, on ``images`` or else on LN(position embedding)."""
+def look(
+    view: AttentionView, images: Tensor | None, aim: Aim | None
+) -> tuple[list[HeadReport], list[Tensor], tuple[float, float] | None]:
+    """Report every head of ``view``, and each block's mean map, on ``images`` or else on LN(position embedding).
+
+    One pass over the images; the third item is the gain of spatial frequencies on them, None without.
+    """
     found: list[HeadReport] = []
     maps: list[Tensor] = []
+    energies: list[Tensor] = []
 
     def visitor(index: int, block: BlockView, stream: Tensor | None = None) -> None:
+        if stream is not None and index == 0:
+            energies.append(energy(stream, view))
         x = view.position_input(index)[None].float() if stream is None else block.norm.forward(stream).float()
         mean, nats = mean_attention(block, x, view.prefix)
         maps.append(mean)
@@ -148,6 +157,6 @@ def look(view: AttentionView, images: Tensor | None, aim: Aim | None) -> tuple[l
     if images is None:
         for index, block in enumerate(view.blocks):
             visitor(index, block)
-    else:
-        view.visit(images, visitor)
-    return found, maps
+        return found, maps, None
+    view.visit(images, visitor, last=lambda stream: energies.append(energy(stream, view)))
+    return found, maps, gain(*energies)

@@ -11,31 +11,25 @@ from torch import Tensor
 
 from headstart.attention import AttentionView
 
-__all__ = ["frequency_gain", "predicted_gain"]
+__all__ = ["energy", "gain", "predicted_gain"]
 
 
-def _energy(stream: Tensor, view: AttentionView) -> Tensor:
+def energy(stream: Tensor, view: AttentionView) -> Tensor:
+    """P at every frequency (h, w), of a stream (B, N, D)."""
     patches = stream[:, view.prefix :].float().unflatten(1, view.grid)
     return torch.fft.fft2(patches, dim=(1, 2)).abs().square().sum(dim=(0, 3))
 
 
-def frequency_gain(view: AttentionView, images: Tensor) -> tuple[float, float]:
-    """Lowest and highest gain over all spatial frequencies, measured on ``images`` through the whole network."""
-    energies: list[Tensor] = []
-
-    def first(index: int, _block: object, stream: Tensor) -> None:
-        if index == 0:
-            energies.append(_energy(stream, view))
-
-    view.visit(images, first, last=lambda stream: energies.append(_energy(stream, view)))
-    gain = (energies[1] / energies[0]).sqrt()
-    return gain.min().item(), gain.max().item()
+def gain(before: Tensor, after: Tensor) -> tuple[float, float]:
+    """Lowest and highest gain over all spatial frequencies, from the energies (h, w) of both streams."""
+    ratio = (after / before).sqrt()
+    return ratio.min().item(), ratio.max().item()
 
 
 def predicted_gain(
     view: AttentionView, maps: list[Tensor], content: float, generator: torch.Generator
 ) -> tuple[float, float]:
-    """The same without images, for white noise of root mean square ``content`` on the position embedding.
+    """The gain without images, for white noise of root mean square ``content`` on the position embedding.
 
     Each block adds Σ_h A_h LN(x) V_h O_h with the attention ``maps`` (H, N, N) that positions alone give; MLPs, small
     at the start, are left out.
@@ -43,10 +37,9 @@ def predicted_gain(
     stream = view.position_tokens().float()
     noise = torch.randn(view.patches, view.width, generator=generator, device=generator.device)
     stream[view.prefix :] += content * noise.to(stream)
-    start = _energy(stream[None], view)
+    before = energy(stream[None], view)
     for block, attention in zip(view.blocks, maps, strict=True):
         x = torch.nn.functional.layer_norm(stream, stream.shape[-1:])
         heads = attention.to(x) @ (x @ block.read("v").to(x))
         stream = stream + (heads @ block.read("o").to(x)).sum(0)
-    gain = (_energy(stream[None], view) / start).sqrt()
-    return gain.min().item(), gain.max().item()
+    return gain(before, energy(stream[None], view))
