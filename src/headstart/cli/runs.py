@@ -1,44 +1,18 @@
-"""The commands: they parse, call and print."""
+"""Train, compare, look: the commands that make and read run folders."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from headstart.errors import HeadstartError
+from headstart.cli.common import app, friendly, show_paths
 
 if TYPE_CHECKING:
     from headstart.training import Recipe
 
-__all__ = ["app", "main"]
-
-EXAMPLES = """
-Examples:
-
-  headstart demo
-
-  headstart compare cifar10 --init default,mimetic,impulse --seeds 5
-
-  headstart train digits --init impulse:sharpness=0.5 --set passes=30
-
-  headstart inspect runs/digits-impulse
-"""
-
-app = typer.Typer(
-    help="Give every attention head a head start: vision transformers that train well on small datasets.",
-    epilog=EXAMPLES,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
-
-P = ParamSpec("P")
 Out = Annotated[Path | None, typer.Option("--out", help="Folder of the run; the same one again goes on.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable.")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Use that many training images.")]
@@ -49,37 +23,8 @@ Seed = Annotated[int, typer.Option("--seed", help="The (first) seed.")]
 Data = Annotated[str, typer.Argument(help="digits, cifar10, or cifar10:FOLDER.")]
 
 
-def _friendly(command: Callable[P, None]) -> Callable[P, None]:
-    """Errors as one red message and exit code 2; Ctrl-C as a word on how to go on."""
-
-    @functools.wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        errors = Console(stderr=True)
-        try:
-            command(*args, **kwargs)
-        except HeadstartError as error:
-            errors.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-            raise typer.Exit(2) from None
-        except KeyboardInterrupt:
-            errors.print("Stopped. Finished passes are kept: the same command goes on from there.", style="yellow")
-            raise typer.Exit(130) from None
-
-    return run
-
-
-@app.callback(invoke_without_command=True)
-def _root(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
-) -> None:
-    if version:
-        from headstart.training.provenance import versions
-
-        typer.echo(f"headstart {versions()['headstart'] or '(run from source)'}")
-        raise typer.Exit
-
-
 @app.command()
-@_friendly
+@friendly
 def demo(out: Out = None, seeds: Seeds = 3, set_: Set = None) -> None:
     """Default, mimetic and impulse on real handwritten digits: a few CPU minutes, no download."""
     from headstart.training import named_recipe
@@ -89,7 +34,7 @@ def demo(out: Out = None, seeds: Seeds = 3, set_: Set = None) -> None:
 
 
 @app.command()
-@_friendly
+@friendly
 def compare(
     dataset: Data,
     init: Arms = "default,mimetic,impulse",
@@ -107,7 +52,7 @@ def compare(
 
 
 @app.command()
-@_friendly
+@friendly
 def train(
     dataset: Data,
     init: Annotated[str | None, typer.Option("--init", help="The initialization.")] = None,
@@ -131,11 +76,11 @@ def train(
         f"test accuracy [bold]{result['test_accuracy']:.1%}[/], val {result['val_accuracy']:.1%}, "
         f"{result['seconds']:.0f} s, {result['images_per_second']:,.0f} images/s"
     )
-    _paths(console, [out / "model.safetensors", out / "result.json", heads])
+    show_paths(console, [out / "model.safetensors", out / "result.json", heads])
 
 
 @app.command()
-@_friendly
+@friendly
 def inspect(
     run: Annotated[Path, typer.Argument(help="A folder that `headstart train` wrote.")],
     images: Annotated[int, typer.Option("--images", min=1, help="Validation images to look at.")] = 3,
@@ -155,7 +100,7 @@ def inspect(
     )
     console = Console()
     console.print(str(report), markup=False, highlight=False)
-    _paths(console, paths)
+    show_paths(console, paths)
 
 
 def _recipe(dataset: str, name: str | None, limit: int | None, assignments: list[str] | None) -> Recipe:
@@ -186,21 +131,10 @@ def _compare(recipe: Recipe, arms: list[str], seeds: list[int], out: Path) -> No
     curves = draw_curves(results, out / "curves.png")
     _notes(console, results)
     console.print(rich_table(results))
-    _paths(console, [out / "results.json", curves, *map(picture, arms)])
+    show_paths(console, [out / "results.json", curves, *map(picture, arms)])
 
 
 def _notes(console: Console, results: dict[str, Any]) -> None:
     for arm in results["arms"]:
         for note in arm["runs"][0]["notes"]:
             console.print(f"{arm['name']}: {note}", style="dim", markup=False, highlight=False)
-
-
-def _paths(console: Console, paths: list[Path]) -> None:
-    for path in paths:
-        if path.exists():
-            console.print(f"  {path}", style="cyan", markup=False, highlight=False, soft_wrap=True)
-
-
-def main() -> None:
-    """The ``headstart`` command."""
-    app()

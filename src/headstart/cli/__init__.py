@@ -1,0 +1,13 @@
+"""The commands: they parse, call and print. One file for each family of them; importing it registers them."""
+
+from __future__ import annotations
+
+from headstart.cli import runs as _runs  # noqa: F401
+from headstart.cli.common import app
+
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """The ``headstart`` command."""
+    app()

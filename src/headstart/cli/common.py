@@ -1,0 +1,73 @@
+"""What all commands share: the app, errors as one message, paths in one colour."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, ParamSpec
+
+import typer
+from rich.console import Console
+
+from headstart.errors import HeadstartError
+
+__all__ = ["app", "friendly", "show_paths"]
+
+EXAMPLES = """
+Examples:
+
+  headstart demo
+
+  headstart compare cifar10 --init default,mimetic,impulse --seeds 5
+
+  headstart train digits --init impulse:sharpness=0.5 --set passes=30
+
+  headstart inspect runs/digits-impulse
+"""
+
+app = typer.Typer(
+    help="Give every attention head a head start: vision transformers that train well on small datasets.",
+    epilog=EXAMPLES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+P = ParamSpec("P")
+
+
+def friendly(command: Callable[P, None]) -> Callable[P, None]:
+    """Errors as one red message and exit code 2; Ctrl-C as a word on how to go on."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        errors = Console(stderr=True)
+        try:
+            command(*args, **kwargs)
+        except HeadstartError as error:
+            errors.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            errors.print("Stopped. Finished passes are kept: the same command goes on from there.", style="yellow")
+            raise typer.Exit(130) from None
+
+    return run
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    if version:
+        from headstart.training.provenance import versions
+
+        typer.echo(f"headstart {versions()['headstart'] or '(run from source)'}")
+        raise typer.Exit
+
+
+def show_paths(console: Console, paths: list[Path]) -> None:
+    for path in paths:
+        if path.exists():
+            console.print(f"  {path}", style="cyan", markup=False, highlight=False, soft_wrap=True)
