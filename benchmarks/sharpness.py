@@ -51,9 +51,9 @@ def worst(model: torch.nn.Module, report: headstart.InitReport, asked: float, im
         return max(abs(h.target_mass - asked) for h in report.heads if h.block == 0)
     found = []
 
-    def visitor(index, block, stream):
+    def visitor(index, block, x):
         offsets = torch.tensor([h.offset for h in report.heads if h.block == index])
-        mean, _ = mean_attention(block, block.norm.forward(stream), view.prefix)
+        mean, _ = mean_attention(block, x)
         found.append((target_mass(mean, shift_targets(view.grid, offsets), view.prefix) - asked).abs().max().item())
 
     view.visit(images, visitor)

@@ -67,8 +67,8 @@ def test_a_failure_midway_leaves_the_model_as_it_was(images, seeded, monkeypatch
             raise torch.linalg.LinAlgError("singular")
         return original(*args, **kwargs)
 
-    original = headstart.initialization.impulse.fit_gain
-    monkeypatch.setattr(headstart.initialization.impulse, "fit_gain", fail)
+    original = headstart.initialization.starts.fit_gain
+    monkeypatch.setattr(headstart.initialization.starts, "fit_gain", fail)
     with pytest.raises(torch.linalg.LinAlgError):
         init_(model, Impulse(whiten=True, mlp_mean=0.1), images=images, generator=seeded())
     assert len(calls) == 3

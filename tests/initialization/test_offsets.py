@@ -10,7 +10,7 @@ GRID = (8, 8)
 
 def offsets(rule, kernel=3, blocks=4, heads=3, seed=0):
     draw = Draw(torch.Generator().manual_seed(seed), torch.device("cpu"))
-    return block_offsets(rule, kernel, blocks, heads, GRID, draw)
+    return torch.stack(block_offsets(rule, kernel, [heads] * blocks, [GRID] * blocks, draw))
 
 
 def test_the_released_order_is_centre_up_right_left_down_then_diagonals():

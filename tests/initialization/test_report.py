@@ -65,7 +65,7 @@ def test_measure_finds_offsets_nobody_told_it(report, seeded):
 def test_a_shortfall_is_reported_with_the_worst_head(images, seeded):
     model = create_vit(width=96, depth=4, heads=3)
     with pytest.warns(
-        UserWarning, match=r"heads are more than 0.03 from the sharpness asked for; furthest is block \d"
+        UserWarning, match=r"heads are more than 0.03 below the sharpness asked for; furthest is block \d"
     ):
         report = init_(model, Impulse(solver="rotation", sharpness=0.95), images=images, generator=seeded())
     assert report.target_mass < 0.9

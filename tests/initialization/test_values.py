@@ -85,7 +85,10 @@ def test_a_fixed_embeddings_directions_are_kept_for_position(images, seeded):
     _, s, directions = torch.linalg.svd(table - table.mean(0), full_matrices=False)
     reserved = directions[s > 1e-4 * s[0]]
     streams = []
-    view.visit(images, lambda i, block, stream: streams.append(stream), last=streams.append)
+    for block in model.blocks:
+        block.register_forward_pre_hook(lambda _module, args: streams.append(args[0]))
+    view.visit(images, lambda *_: None, last=streams.append)
+    assert len(streams) == 5
     for stream in streams:  # from the first block to the last, every image shows the table there, and nothing else
         torch.testing.assert_close(
             stream @ reserved.T, (table @ reserved.T).expand(len(images), -1, -1), atol=1e-3, rtol=0
@@ -96,5 +99,5 @@ def test_content_std_is_the_streams(seeded):
     model = create_vit("tiny", depth=1, patch_size=2)
     images = torch.randn(32, 3, 32, 32, generator=seeded())
     seen = []
-    attention_view(model).visit(images, lambda i, block, stream: seen.append(stream.square().mean().sqrt().item()))
+    attention_view(model).visit(images, lambda *_: None, first=lambda x: seen.append(x.square().mean().sqrt().item()))
     assert content_std(attention_view(model)) == pytest.approx(seen[0], rel=0.05)

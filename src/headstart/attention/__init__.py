@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from headstart.attention.block import BlockView, RelativeBias
 from headstart.attention.measures import (
     entropy,
     mean_attention,
@@ -13,11 +14,11 @@ from headstart.attention.measures import (
     target_mass,
 )
 from headstart.attention.timm import view_timm
-from headstart.attention.view import AttentionView, BlockView, Position
+from headstart.attention.view import AttentionView, Position
 from headstart.errors import UnsupportedModel
 
 __all__ = [
-    "AttentionView", "BlockView", "Position", "UnsupportedModel",
+    "AttentionView", "BlockView", "Position", "RelativeBias", "UnsupportedModel",
     "attention_view", "entropy", "mean_attention", "offset_of", "offset_profile", "shift_targets", "target_mass",
 ]  # fmt: skip
 

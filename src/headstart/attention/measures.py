@@ -11,7 +11,7 @@ import functools
 import torch
 from torch import Tensor
 
-from headstart.attention.view import BlockView
+from headstart.attention.block import BlockView
 
 __all__ = ["entropy", "mean_attention", "offset_of", "offset_profile", "shift_targets", "target_mass"]
 
@@ -60,18 +60,21 @@ def offset_of(attention: Tensor, grid: tuple[int, int], prefix: int = 0) -> Tens
     return torch.stack([best // columns - (grid[0] - 1), best % columns - (grid[1] - 1)], dim=-1).cpu()
 
 
-def mean_attention(block: BlockView, x: Tensor, prefix: int) -> tuple[Tensor, Tensor]:
+def mean_attention(block: BlockView, x: Tensor) -> tuple[Tensor, Tensor]:
     """A block's attention on normalised inputs ``x`` (B, N, D): mean map (H, N, N) and entropy (H,).
 
-    A few images at a time, to bound memory.
+    A pair that a mask hides in some windows is averaged over those that show it. A few images at a time, to bound
+    memory.
     """
-    step = max(1, 2**24 // (block.heads * x.shape[1] ** 2))
+    windows = 1 if block.mask is None else len(block.mask)
+    step = max(1, 2**24 // (block.heads * x.shape[1] ** 2 * windows)) * windows
     total, nats = x.new_zeros(block.heads, x.shape[1], x.shape[1]), x.new_zeros(block.heads)
     for part in x.split(step):
         attention = block.maps(part)
         total += attention.sum(0)
-        nats += entropy(attention, prefix) * len(part)
-    return total / len(x), nats / len(x)
+        nats += entropy(attention, block.prefix) * len(part)
+    shown = 1.0 if block.mask is None else block.visible().to(x).mean(0).clamp(min=1 / windows)
+    return total / len(x) / shown, nats / len(x)
 
 
 def offset_profile(attention: Tensor, grid: tuple[int, int], prefix: int = 0) -> Tensor:

@@ -10,7 +10,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from headstart.attention.view import AttentionView, BlockView, Position
+from headstart.attention.block import BlockView
+from headstart.attention.view import AttentionView, Position
 from headstart.errors import UnsupportedModel
 
 __all__ = ["view_timm"]
@@ -51,13 +52,15 @@ def view_timm(model: nn.Module) -> AttentionView:
         raise missing("nothing found after the last block; looked for norm.")
     proj = getattr(patch_embed, "proj", None)
     pre_norm = getattr(model, "norm_pre", None)
+    shape = {"grid": (int(grid[0]), int(grid[1])), "prefix": prefix, "width": table.shape[2]}
     return AttentionView(
         model=model,
-        blocks=[_view_block(block, index, missing) for index, block in enumerate(blocks)],
-        grid=(int(grid[0]), int(grid[1])),
+        blocks=[_view_block(block, index, shape, missing) for index, block in enumerate(blocks)],
+        grid=shape["grid"],
         prefix=prefix,
-        position=Position("learned" if table.requires_grad else "fixed", table, table.shape[1] > patches),
+        absolute=Position("learned" if table.requires_grad else "fixed", table, table.shape[1] > patches),
         width=table.shape[2],
+        entry=blocks[0],
         final=final,
         prefix_tokens=tokens,
         patch_embed=proj if isinstance(proj, nn.Conv2d) else None,
@@ -65,7 +68,9 @@ def view_timm(model: nn.Module) -> AttentionView:
     )
 
 
-def _view_block(block: nn.Module, index: int, missing: Callable[[str], UnsupportedModel]) -> BlockView:
+def _view_block(
+    block: nn.Module, index: int, shape: dict[str, Any], missing: Callable[[str], UnsupportedModel]
+) -> BlockView:
     if type(block).__name__ not in _BLOCKS:
         raise missing(
             f"blocks[{index}] is a {type(block).__name__}; only pre-norm blocks ({', '.join(_BLOCKS)}) are seen."
@@ -86,6 +91,8 @@ def _view_block(block: nn.Module, index: int, missing: Callable[[str], Unsupport
 
     fc1, fc2 = (getattr(getattr(block, "mlp", None), name, None) for name in ("fc1", "fc2"))
     return BlockView(
+        **shape,
+        attention=attention,
         norm=norm,
         heads=heads,
         head_dim=size // heads,

@@ -1,104 +1,51 @@
 """One view of a vision transformer's attention, whichever library built it.
 
-Shapes: ``B`` images, ``N`` tokens (``P`` prefix tokens first, then the grid in row-major order), ``D`` width, ``H``
-heads, ``R`` head dim. Weights act from the right: the queries of head h are ``x @ q[h] + q_bias[h]``.
+Shapes: ``B`` images, ``N`` tokens (``P`` prefix tokens first, then the grid in row-major order), ``D`` width.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from headstart.attention.block import BlockView
 from headstart.errors import HeadstartError
 
-__all__ = ["AttentionView", "BlockView", "Position"]
+__all__ = ["AttentionView", "Position"]
 
-# Gives a projection ("q", "k", "v", "o") as its weight (out, in) and bias (out,), views into the parameters.
-Projection = Callable[[str], "tuple[Tensor, Tensor | None]"]
-
-
-@dataclass
-class BlockView:
-    """The attention of one block: its weights per head, and the modules around it.
-
-    ``read`` and ``write`` take the names q, k, v (H, D, R), o (H, R, D), q_bias, k_bias, v_bias (H, R) and o_bias (D,).
-    """
-
-    norm: nn.Module  # its input is the residual stream, its output what Q, K and V read
-    heads: int
-    head_dim: int
-    scale: float
-    projection: Projection
-    q_norm: nn.Module = field(default_factory=nn.Identity)
-    k_norm: nn.Module = field(default_factory=nn.Identity)
-    mlp_in: nn.Linear | None = None  # the first layer of the block's MLP
-    mlp_out: nn.Linear | None = None  # and its last
-
-    @property
-    def has_qk_norm(self) -> bool:
-        return not (isinstance(self.q_norm, nn.Identity) and isinstance(self.k_norm, nn.Identity))
-
-    def _slot(self, name: str) -> Tensor:
-        kind, _, is_bias = name.partition("_")
-        weight, bias = self.projection(kind)
-        if is_bias:
-            if bias is None:
-                raise HeadstartError(f"this model's {kind} projection has no bias.")
-            return bias.detach() if kind == "o" else bias.detach().unflatten(0, (self.heads, self.head_dim))
-        if kind == "o":
-            return weight.detach().unflatten(1, (self.heads, self.head_dim)).permute(1, 2, 0)
-        return weight.detach().unflatten(0, (self.heads, self.head_dim)).transpose(1, 2)
-
-    def has_bias(self, name: str) -> bool:
-        return self.projection(name)[1] is not None
-
-    def read(self, name: str) -> Tensor:
-        """A copy of the named weight or bias."""
-        return self._slot(name).clone()
-
-    def write(self, name: str, value: Tensor) -> None:
-        """Set the named weight or bias in place, cast to the parameter's type."""
-        slot = self._slot(name)
-        if slot.shape != value.shape:
-            raise HeadstartError(f"{name} has shape {tuple(slot.shape)}, got {tuple(value.shape)}.")
-        slot.copy_(value)
-
-    def maps(self, x: Tensor) -> Tensor:
-        """Attention (B, H, N, N) for normalised inputs ``x`` (B, N, D), computed in the type of ``x``."""
-        q, k = (x[:, None] @ self._slot(name).to(x.dtype) for name in ("q", "k"))
-        if self.has_bias("q"):
-            q = q + self._slot("q_bias").to(x.dtype)[:, None]
-        if self.has_bias("k"):
-            k = k + self._slot("k_bias").to(x.dtype)[:, None]
-        if self.has_qk_norm:
-            q, k = (copy.deepcopy(norm).to(x.dtype)(t) for norm, t in ((self.q_norm, q), (self.k_norm, k)))
-        return torch.softmax(q @ k.transpose(-1, -2) * self.scale, dim=-1)
+Visitor = Callable[[int, BlockView, Tensor], None]
 
 
 @dataclass
 class Position:
-    """Where position enters: an absolute embedding added to the tokens, ``table`` (1, rows, D)."""
+    """An absolute position embedding added to the tokens, ``table`` (1, rows, D)."""
 
     kind: Literal["learned", "fixed"]
-    table: nn.Parameter
+    table: Tensor
     covers_prefix: bool  # whether the first rows belong to the prefix tokens
 
 
 @dataclass
 class AttentionView:
-    """All that the library knows of a model: blocks, grid (height, width), prefix tokens, position source."""
+    """All that the library knows of a model: blocks, grid (height, width), prefix tokens, position source.
+
+    ``absolute`` is the position embedding added to the tokens, ``None`` where position enters by the blocks alone.
+    """
 
     model: nn.Module
     blocks: list[BlockView]
     grid: tuple[int, int]
     prefix: int
-    position: Position
-    width: int
+    absolute: Position | None
+    width: int  # of the stream that enters the first block
+    entry: nn.Module  # the first module that gets this stream
     final: nn.Module  # what follows the last block
     prefix_tokens: list[nn.Parameter] = field(default_factory=list)
     patch_embed: nn.Conv2d | None = None
@@ -109,26 +56,55 @@ class AttentionView:
         return self.grid[0] * self.grid[1]
 
     @property
+    def parameter(self) -> Tensor:
+        """The weights that say on which device and in which type the model is."""
+        return self.blocks[0].projection("q")[0]
+
+    @property
     def device(self) -> torch.device:
-        return self.position.table.device
+        return self.parameter.device
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.position.table.dtype
+        return self.parameter.dtype
+
+    @property
+    def source(self) -> str:
+        """How position reaches attention: learned, fixed, relative, rotary or mixing; of several, the exact one."""
+        return self.blocks[0].source or self.position.kind
+
+    @property
+    def position(self) -> Position:
+        """The absolute position embedding; raises where there is none."""
+        if self.absolute is None:
+            raise HeadstartError(f"{type(self.model).__name__} has no absolute position embedding.")
+        return self.absolute
+
+    @property
+    def uniform(self) -> bool:
+        """Whether every block attends over the whole grid at one width."""
+        return all(b.grid == self.grid and b.width == self.width and b.mask is None for b in self.blocks)
 
     def position_tokens(self) -> Tensor:
         """What enters the first block where the image adds nothing: (N, D), float64."""
-        table = self.position.table.detach()[0].double()
         prefix = [token.detach()[0].double() for token in self.prefix_tokens]
-        if self.position.covers_prefix:
+        if self.absolute is None:
+            tokens = torch.cat([*prefix, torch.zeros(self.patches, self.width, device=self.device).double()])
+        elif self.absolute.covers_prefix:
+            table = self.absolute.table.detach()[0].double()
             tokens = torch.cat([*prefix, table.new_zeros(self.patches, self.width)]) + table
         else:
-            tokens = torch.cat([*prefix, table])
+            tokens = torch.cat([*prefix, self.absolute.table.detach()[0].double()])
         return copy.deepcopy(self.pre_norm).double()(tokens)
 
     def position_input(self, index: int) -> Tensor:
-        """LN(position embedding) as block ``index`` normalises it: (N, D), float64."""
-        return copy.deepcopy(self.blocks[index].norm).double()(self.position_tokens()).detach()
+        """LN(position embedding) as block ``index`` normalises it: (N, D), float64; LN(0) where none is added."""
+        block = self.blocks[index]
+        if (block.grid, block.width) == (self.grid, self.width):
+            tokens = self.position_tokens()
+        else:
+            tokens = torch.zeros(block.prefix + block.patches, block.width, device=self.device).double()
+        return copy.deepcopy(block.norm).double()(tokens).detach()
 
     def write_position(self, rows: Tensor) -> None:
         """Set the patches' position embedding (h·w, D) in place; prefix tokens stand nowhere, so theirs are zero."""
@@ -142,11 +118,11 @@ class AttentionView:
 
         ``mlp``: those of the MLPs too, two thirds of a ViT, which few changes touch.
         """
-        slots = [self.position.table.detach()]
+        slots = [self.absolute.table.detach()] if self.absolute is not None else []
         if self.patch_embed is not None:
             slots += [p.detach() for p in self.patch_embed.parameters()]
         for block in self.blocks:
-            slots += [t.detach() for name in "qkvo" for t in block.projection(name) if t is not None]
+            slots += block.slots()
             layers = [layer for layer in (block.mlp_in, block.mlp_out) if layer is not None and mlp]
             slots += [p.detach() for layer in layers for p in layer.parameters()]
         saved = [slot.clone() for slot in slots]
@@ -160,40 +136,38 @@ class AttentionView:
     def visit(
         self,
         images: Tensor,
-        visitor: Callable[[int, BlockView, Tensor], None],
+        visitor: Visitor,
+        first: Callable[[Tensor], None] | None = None,
         last: Callable[[Tensor], None] | None = None,
-    ) -> Tensor:
-        """Run the model on ``images`` in evaluation mode, calling ``visitor(index, block, stream)`` at every block.
+    ) -> Any:
+        """Run the model on ``images`` in evaluation mode, calling ``visitor(index, block, x)`` at every block.
 
-        ``stream`` (B, N, D) is the block's input, before its norm. What the visitor writes to the block takes effect in
-        the same pass, so one pass can solve block after block. ``last`` gets the stream that leaves the last block.
-        Returns the model's output.
+        ``x`` (B, N, D) is what the block's heads read: the stream, normalised, in windows where attention is. What the
+        visitor writes to the block takes effect in the same pass, so one pass can solve block after block. ``first``
+        gets the stream (B, N, D) that enters the first block, ``last`` the one that leaves the last. Returns the
+        model's output.
         """
         self.check_images(images)
-        training = {module: module.training for module in self.model.modules()}
         hooks = [
-            block.norm.register_forward_pre_hook(
-                lambda _module, args, index=index, block=block: visitor(index, block, args[0])
-            )
+            _before(block.attention, functools.partial(visitor, index, block))
             for index, block in enumerate(self.blocks)
         ]
-        if last is not None:
-            hooks.append(self.final.register_forward_pre_hook(lambda _module, args: last(args[0])))
+        for module, look in ((self.entry, first), (self.final, last)):
+            if look is not None:
+                hooks.insert(0, _before(module, look))
         try:
-            self.model.eval()
-            with torch.no_grad():
+            with _evaluating(self.model), torch.no_grad():
                 return self.model(images.to(self.device, self.dtype))
         finally:
             for hook in hooks:
                 hook.remove()
-            for module, mode in training.items():
-                module.training = mode
 
     def maps(self, images: Tensor) -> list[Tensor]:
-        """Each block's attention on ``images`` (B, C, height, width): (B, H, N, N), float32."""
+        """Each block's attention on ``images`` (B, C, height, width): (B, H, N, N), float32; one of windows has B times
+        their number in the place of B.
+        """
         found: list[Tensor] = []
-        # norm.forward, not norm(): the visitor runs inside the norm's own hook.
-        self.visit(images, lambda _i, block, stream: found.append(block.maps(block.norm.forward(stream).float())))
+        self.visit(images, lambda _index, block, x: found.append(block.maps(x.float())))
         return found
 
     def check_images(self, images: Tensor) -> None:
@@ -213,3 +187,28 @@ class AttentionView:
             shape_ok = images.ndim == 4 and list(images.shape[1:]) == [self.patch_embed.in_channels, *sides]
         if not shape_ok or len(images) == 0:
             raise HeadstartError(f"images: expected shape {wanted} with B ≥ 1, got {tuple(images.shape)}.")
+
+
+def _before(module: nn.Module, look: Callable[[Tensor], None]) -> Any:
+    """A hook that hands ``look`` the tensor ``module`` is called with, a grid (B, h, w, D) as tokens (B, N, D)."""
+
+    def hook(_module: nn.Module, args: tuple, kwargs: dict) -> None:
+        x = args[0] if args else next(iter(kwargs.values()))
+        look(x.flatten(1, 2) if x.ndim == 4 else x)
+
+    return module.register_forward_pre_hook(hook, with_kwargs=True)
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in evaluation mode, afterwards as it was; PyTorch's fused encoder, which calls no hooks, off."""
+    training = {module: module.training for module in model.modules()}
+    fused = torch.backends.mha.get_fastpath_enabled()
+    try:
+        torch.backends.mha.set_fastpath_enabled(False)
+        model.eval()
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+        for module, mode in training.items():
+            module.training = mode

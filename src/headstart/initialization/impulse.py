@@ -13,11 +13,11 @@ from torch import Tensor
 from headstart.attention import AttentionView, BlockView
 from headstart.errors import unknown
 from headstart.initialization.draw import Draw
-from headstart.initialization.mimetic import zero_bias
 from headstart.initialization.offsets import Offsets, block_offsets
 from headstart.initialization.scheme import Aim, Scheme
-from headstart.initialization.sharpness import fit_gain, per_block
+from headstart.initialization.sharpness import per_block
 from headstart.initialization.solvers import SOLVERS, Problem
+from headstart.initialization.starts import absolute_start, check_source, relative_start, rotary_start
 from headstart.initialization.values import RESERVING, VALUES, content_std, reserve_position, write_values
 
 __all__ = ["Impulse"]
@@ -81,36 +81,37 @@ class Impulse(Scheme):
         return self.whiten or self.solver == "decoder"
 
     def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim:
-        heads, depth = view.blocks[0].heads, len(view.blocks)
+        depth, source = len(view.blocks), view.source
+        check_source(source, self)
         solver = SOLVERS[self.solver if self.solver != "auto" else "decoder" if images is not None else "rotation"]
         asked = self.sharpness if self.sharpness is not None else solver.sharpness
         sharpness = None if asked is None else per_block(asked, depth)
-        offsets = block_offsets(self.offsets, self.kernel, depth, heads, view.grid, draw)
+        shape = [b.heads for b in view.blocks], [b.grid for b in view.blocks]
+        offsets = block_offsets(self.offsets, self.kernel, *shape, draw)
         problem = Problem.make(view, offsets, self.control == "scrambled", self.position_std, draw)
-        solve = solver.prepare(problem, self)
-        reserved = reserve_position(view) if view.position.kind == "fixed" and self.value in RESERVING else None
+        if source == "relative":
+            start = relative_start(problem)
+        elif source == "rotary":
+            start = rotary_start(problem)
+        else:
+            start = absolute_start(problem, solver, self)
+        reserved = reserve_position(view) if source == "fixed" and self.value in RESERVING else None
         spread = content_std(view)
 
-        def start(index: int, block: BlockView, stream: Tensor | None = None) -> None:
+        def look(stream: Tensor) -> None:
             nonlocal spread
-            if stream is not None and index == 0:
-                spread = stream.double().square().mean().sqrt().item()
-            write_values(block, view.width, self.value, depth, spread, draw, reserved)
-            x = view.position_input(index)[None] if stream is None else block.norm.forward(stream)
-            q, k = solve(index, block, x)
-            if sharpness is not None:
-                gain = fit_gain(x, q, k, problem.targets[index], sharpness[index], block, view.prefix)
-                q, k = (w * gain.sqrt()[:, None, None] for w in (q, k))
-            block.write("q", q)
-            block.write("k", k)
-            zero_bias(block, "q", "k")
+            spread = stream.double().square().mean().sqrt().item()
+
+        def begin(index: int, block: BlockView, x: Tensor) -> None:
+            write_values(block, self.value, depth, spread, draw, reserved)
+            start(index, block, x, None if sharpness is None else sharpness[index])
 
         if images is None:
             for index, block in enumerate(view.blocks):
-                start(index, block)
+                begin(index, block, view.position_input(index)[None])
         else:
-            view.visit(images, start)
-        return Aim(offsets, problem.targets, sharpness, self._notes(heads))
+            view.visit(images, begin, first=look)
+        return Aim(offsets, problem.targets, sharpness, self._notes(view.blocks[0].heads))
 
     def _notes(self, heads: int) -> list[str]:
         size = self.kernel**2

@@ -14,16 +14,9 @@ from torch import Tensor
 from headstart.attention import AttentionView, BlockView
 from headstart.initialization.draw import Draw
 from headstart.initialization.scheme import Aim, Scheme
-from headstart.initialization.values import mimetic_values, split
+from headstart.initialization.values import mimetic_values, split, zero_bias
 
-__all__ = ["Conditioned", "Default", "Mimetic", "ReleasedMimetic", "zero_bias"]
-
-
-def zero_bias(block: BlockView, *names: str) -> None:
-    """Set the named biases to zero where the model has them."""
-    for name in names:
-        if block.has_bias(name):
-            block.write(f"{name}_bias", torch.zeros_like(block.read(f"{name}_bias")))
+__all__ = ["Conditioned", "Default", "Mimetic", "ReleasedMimetic"]
 
 
 @dataclass(frozen=True)
@@ -54,14 +47,15 @@ class Mimetic(Scheme):
 
     def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
         for block in view.blocks:
-            q, k = self._qk(view.width, block, draw)
-            v, o = mimetic_values(view.width, block.heads, block.head_dim, self.value_alpha, self.value_beta, draw)
+            q, k = self._qk(block, draw)
+            v, o = mimetic_values(block.width, block.heads, block.head_dim, self.value_alpha, self.value_beta, draw)
             for name, weight in (("q", q), ("k", k), ("v", v), ("o", o)):
                 block.write(name, weight)
             zero_bias(block, "q", "k")
         return None
 
-    def _qk(self, width: int, block: BlockView, draw: Draw) -> tuple[Tensor, Tensor]:
+    def _qk(self, block: BlockView, draw: Draw) -> tuple[Tensor, Tensor]:
+        width = block.width
         product = self.alpha * (3 / width) ** 0.5 * draw.uniform(block.heads, width, width)
         product.diagonal(dim1=1, dim2=2).add_(self.beta)
         q, k = split(product, block.head_dim)
@@ -82,7 +76,7 @@ class ReleasedMimetic(Mimetic):
     def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
         super().apply(view, draw, images)
         for block in view.blocks:
-            if block.heads * block.head_dim != view.width:
+            if block.heads * block.head_dim != block.width:
                 continue  # rectangular factors have only one orientation
             v = block.read("v").transpose(0, 1).flatten(1)  # (D, A)
             o = block.read("o").flatten(0, 1)  # (A, D)
@@ -105,9 +99,9 @@ class Conditioned(Scheme):
     def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
         for block in view.blocks:
             for name in ("q", "k"):
-                frames = [draw.orthonormal(view.width, block.head_dim) for _ in range(block.heads)]
+                frames = [draw.orthonormal(block.width, block.head_dim) for _ in range(block.heads)]
                 block.write(name, torch.stack(frames))
-            identity = torch.eye(view.width, block.heads * block.head_dim, dtype=torch.float64)
+            identity = torch.eye(block.width, block.heads * block.head_dim, dtype=torch.float64)
             block.write("v", identity.unflatten(1, (block.heads, block.head_dim)).transpose(0, 1))
             zero_bias(block, "q", "k")
         return None

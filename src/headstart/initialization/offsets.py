@@ -6,6 +6,7 @@ An impulse filter of a k×k window is a shift by one of its k² offsets (2401.12
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,16 +43,26 @@ def check_kernel(kernel: int, grid: tuple[int, int]) -> None:
         )
 
 
-def block_offsets(rule: Offsets, kernel: int, blocks: int, heads: int, grid: tuple[int, int], draw: Draw) -> Tensor:
-    """The offset of every head, (blocks, H, 2) as (dy, dx) in patches.
+def block_offsets(
+    rule: Offsets, kernel: int, heads: Sequence[int], grids: Sequence[tuple[int, int]], draw: Draw
+) -> list[Tensor]:
+    """The offset of every head, for each block (H, 2) as (dy, dx) in patches.
 
-    ``"random"`` draws without repetition inside a block until the window is used up; ``"cycle"`` goes on through the
-    window from block to block; ``"released"`` gives head h entry h mod 9 of a fixed 3×3 order in every block, as
-    2505.19985 does; else the offsets themselves, (H, 2) or (blocks, H, 2).
+    ``heads`` and ``grids`` say, block by block, how many heads there are and which grid they see. ``"random"`` draws
+    without repetition inside a block until the window is used up; ``"cycle"`` goes on through the window from block to
+    block; ``"released"`` gives head h entry h mod 9 of a fixed 3×3 order in every block, as 2505.19985 does; else the
+    offsets themselves, (H, 2) or one such list for each block. Where later blocks see a smaller window than the kernel,
+    as in the last stage of a small Swin, offsets stop at its edge.
     """
-    check_kernel(kernel, grid)
+    check_kernel(kernel, grids[0])
     if not isinstance(rule, str):
-        return _explicit(rule, blocks, heads, grid)
+        return _explicit(rule, heads, grids)
+    limits = [torch.tensor(grid) - 1 for grid in grids]
+    found = _by_rule(rule, kernel, heads, draw)
+    return [block.clamp(-limit, limit) for block, limit in zip(found, limits, strict=True)]
+
+
+def _by_rule(rule: str, kernel: int, heads: Sequence[int], draw: Draw) -> list[Tensor]:
     if rule not in _RULES:
         raise unknown("offsets", rule, _RULES)
     offsets = torch.tensor(window(kernel))
@@ -59,27 +70,37 @@ def block_offsets(rule: Offsets, kernel: int, blocks: int, heads: int, grid: tup
     if rule == "released":
         if kernel != 3:
             raise HeadstartError(f"offsets='released' is defined for kernel 3, got {kernel}; use 'cycle' or 'random'.")
-        return offsets[torch.arange(heads) % size].expand(blocks, heads, 2).clone()
+        return [offsets[torch.arange(count) % size] for count in heads]
     if rule == "cycle":
-        return offsets[torch.arange(blocks * heads) % size].view(blocks, heads, 2)
-    rounds = -(-heads // size)
-    orders = [torch.cat([draw.permutation(size) for _ in range(rounds)])[:heads] for _ in range(blocks)]
-    return offsets[torch.stack(orders)]
+        return list(offsets[torch.arange(sum(heads)) % size].split(list(heads)))
+    rounds = [-(-count // size) for count in heads]
+    return [
+        offsets[torch.cat([draw.permutation(size) for _ in range(times)])[:count]]
+        for times, count in zip(rounds, heads, strict=True)
+    ]
 
 
-def _explicit(rule: Sequence, blocks: int, heads: int, grid: tuple[int, int]) -> Tensor:
-    try:
-        offsets = torch.tensor(rule)
-    except (TypeError, ValueError):
-        offsets = torch.empty(0)
-    if offsets.shape == (heads, 2):
-        offsets = offsets.expand(blocks, heads, 2).clone()
-    if offsets.shape != (blocks, heads, 2) or offsets.is_floating_point():
+def _explicit(rule: Sequence, heads: Sequence[int], grids: Sequence[tuple[int, int]]) -> list[Tensor]:
+    offsets = [_pairs(rule)] * len(heads)
+    if len(offsets[0]) == 0 and len(rule) == len(heads):  # not one list of pairs, so one for each block
+        offsets = [_pairs(block) for block in rule]
+    if [len(block) for block in offsets] != list(heads):
+        count = f"{heads[0]} heads" if len(set(heads)) == 1 else f"heads ({', '.join(map(str, heads))} in its blocks)"
         raise HeadstartError(
-            f"explicit offsets must be integers (dy, dx), one for each of the {heads} heads, or {blocks} such lists, "
+            f"explicit offsets must be integers (dy, dx), one for each of the {count}, or {len(heads)} such lists, "
             f"one for each block; got {rule!r}."
         )
-    limit = torch.tensor(grid) - 1
-    if (offsets.abs() > limit).any():
-        raise HeadstartError(f"explicit offsets must stay inside the {grid[0]}×{grid[1]} grid; got {rule!r}.")
+    for block, grid in zip(offsets, grids, strict=True):
+        if (block.abs() > torch.tensor(grid) - 1).any():
+            raise HeadstartError(f"explicit offsets must stay inside the {grid[0]}×{grid[1]} grid; got {rule!r}.")
     return offsets
+
+
+def _pairs(rule: Any) -> Tensor:
+    """Pairs of integers as (n, 2); empty if they are anything else."""
+    try:
+        offsets = torch.tensor(rule)
+    except (TypeError, ValueError, RuntimeError):
+        return torch.empty(0)
+    fits = offsets.ndim == 2 and offsets.shape[1] == 2 and not offsets.is_floating_point()
+    return offsets if fits else torch.empty(0)

@@ -105,8 +105,11 @@ class InitReport:
         figure = Figure(figsize=(1.15 * heads + 0.9, 1.3 * blocks + 0.6), layout="constrained")
         axes = figure.subplots(blocks, heads, squeeze=False)
         top = max(h.profile.max().item() for h in self.heads)
+        for ax in axes.flat:
+            ax.set_axis_off()
         for h in self.heads:
             ax = axes[h.block, h.head]
+            ax.set_axis_on()
             m = h.profile.shape[0] // 2
             image = ax.imshow(
                 h.profile.numpy(), cmap="viridis", vmin=0, vmax=top, extent=(-m - 0.5, m + 0.5, m + 0.5, -m - 0.5)
@@ -135,28 +138,32 @@ def look(
     maps: list[Tensor] = []
     energies: list[Tensor] = []
 
-    def visitor(index: int, block: BlockView, stream: Tensor | None = None) -> None:
-        if stream is not None and index == 0:
-            energies.append(energy(stream, view))
-        x = view.position_input(index)[None].float() if stream is None else block.norm.forward(stream).float()
-        mean, nats = mean_attention(block, x, view.prefix)
+    def visitor(index: int, block: BlockView, x: Tensor) -> None:
+        mean, nats = mean_attention(block, x.float())
         maps.append(mean)
         if aim is None:
-            offsets = offset_of(mean, view.grid, view.prefix)
-            targets = shift_targets(view.grid, offsets)
+            offsets = offset_of(mean, block.grid, block.prefix)
+            targets = shift_targets(block.grid, offsets)
         else:
             offsets, targets = aim.offsets[index], aim.targets[index]
-        mass = target_mass(mean, targets, view.prefix)
-        profile = offset_profile(mean, view.grid, view.prefix)
-        m = min(_RADIUS, view.grid[0] - 1, view.grid[1] - 1)
-        cy, cx = view.grid[0] - 1, view.grid[1] - 1
+        mass = target_mass(mean, targets, block.prefix)
+        profile = offset_profile(mean, block.grid, block.prefix)
+        cy, cx = (side - 1 for side in block.grid)
+        m = min(_RADIUS, cy, cx)
         near = profile[:, cy - m : cy + m + 1, cx - m : cx + m + 1].cpu()
         for h, offset in enumerate(offsets.tolist()):
             found.append(HeadReport(index, h, (offset[0], offset[1]), mass[h].item(), nats[h].item(), near[h]))
 
     if images is None:
         for index, block in enumerate(view.blocks):
-            visitor(index, block)
+            visitor(index, block, view.position_input(index)[None])
         return found, maps, None
-    view.visit(images, visitor, last=lambda stream: energies.append(energy(stream, view)))
+    if not view.uniform:  # a stream that changes its grid on the way has no gain
+        view.visit(images, visitor)
+        return found, maps, None
+
+    def note(stream: Tensor) -> None:
+        energies.append(energy(stream, view))
+
+    view.visit(images, visitor, first=note, last=note)
     return found, maps, gain(*energies)

@@ -22,9 +22,9 @@ __all__ = ["Aim", "Scheme", "parse"]
 
 @dataclass
 class Aim:
-    """What heads were meant to look at: ``offsets`` (L, H, 2), per block ``targets`` (H, T), sharpness if asked for."""
+    """What heads were meant to look at, per block ``offsets`` (H, 2) and ``targets`` (H, T), and how sharply."""
 
-    offsets: Tensor
+    offsets: list[Tensor]
     targets: list[Tensor]
     sharpness: list[float] | None
     notes: list[str]

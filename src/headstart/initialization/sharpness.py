@@ -1,9 +1,13 @@
 """The one gain per head that gives the attention asked for.
 
-Scaling Q and K by √g multiplies a head's logits by g: attention goes from uniform (g = 0) to its argmax (g → ∞).
+Scaling Q and K by √g multiplies a head's logits by g: attention goes from uniform (g = 0) to its argmax (g → ∞). A
+relative bias, or constant queries, are scaled in the same way beside logits that stay.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,11 +15,21 @@ from torch import Tensor
 from headstart.attention import BlockView
 from headstart.errors import HeadstartError
 
-__all__ = ["check_sharpness", "fit_gain", "per_block"]
+__all__ = ["check_sharpness", "few", "fit_gain", "per_block"]
+
+Logits = Callable[[int], "tuple[Tensor | None, Tensor]"]
 
 _STEPS = 30
 _TOLERANCE = 1e-5  # of the mean mass
 _LOGITS = 2**22  # per head: more images than that needs change the mean mass by less than it varies between images
+
+
+@dataclass(frozen=True)
+class _Mass:
+    """The target mass of one head as a function of its gain, and the size of the logits that the gain multiplies."""
+
+    at: Callable[[float], float]
+    size: float
 
 
 def check_sharpness(value: float) -> None:
@@ -36,34 +50,58 @@ def per_block(sharpness: float | tuple[float, ...], blocks: int) -> list[float]:
     return [float(value) for value in values]
 
 
-def fit_gain(
-    x: Tensor, q: Tensor, k: Tensor, targets: Tensor, sharpness: float, block: BlockView, prefix: int
-) -> Tensor:
-    """The gain g (H,) with which the mean target mass on inputs ``x`` is ``sharpness``.
+def few(x: Tensor, windows: int = 1) -> Tensor:
+    """As many of the inputs ``x`` (n, N, D) as the fit needs, in float64; whole images of ``windows`` each."""
+    count = max(1, _LOGITS // x.shape[1] ** 2 // windows) * windows
+    return x[:count].double()
 
-    The mass of a head is mean 1 / Σ_j exp(g·(l_pj − l_pt)) over images and patch rows p with a target t in the grid; l
-    are the logits of ``q``, ``k`` (H, D, R), ``x`` is (n, N, D), ``targets`` (H, T). The bracket grows by doubling and
-    false position closes it. Where the mass stops growing before it reaches ``sharpness`` (another patch beats the
-    target in too many rows), the gain of the highest mass found is returned.
+
+def fit_gain(logits: Logits, block: BlockView, targets: Tensor, sharpness: float, *, shared: bool = False) -> Tensor:
+    """The gain g (H,) with which the mean target mass is ``sharpness``.
+
+    ``logits(h)`` gives two parts, (n, N, N) or less that broadcasts: attention is softmax(fixed + g·unit), and the mass
+    mean 1 / Σ_j exp(l_pj − l_pt) of these logits l over images and patch rows p with a target t in the grid
+    (``targets``, (H, T)) that the block's mask does not hide. The bracket grows by doubling and false position closes
+    it. Where the mass stops growing before it reaches ``sharpness`` (another patch beats the target in too many rows),
+    the gain of the highest mass found is returned. ``shared``: one gain for all heads, for their mean mass.
     """
-    x = x[: max(1, _LOGITS // x.shape[1] ** 2)].double()
-    gains = []
-    for head, target in enumerate(targets.to(x.device)):
-        logits = (x @ q[head]) @ (x @ k[head]).transpose(-1, -2) * block.scale
-        gains.append(_fit_head(logits, target, sharpness, prefix))
-    return torch.tensor(gains, dtype=torch.float64, device=x.device)
+    heads = [_below(*logits(h), target, block) for h, target in enumerate(targets.to(block.device))]
+    groups = [heads] if shared else [[head] for head in heads]
+    gains = [_fit(group, sharpness) for group in groups]
+    return torch.tensor(gains, dtype=torch.float64, device=block.device).expand(len(heads))
 
 
-def _fit_head(logits: Tensor, targets: Tensor, sharpness: float, prefix: int) -> float:
+def _below(fixed: Tensor | None, unit: Tensor, targets: Tensor, block: BlockView) -> _Mass:
     rows = (targets >= 0).nonzero()[:, 0]
-    logits = logits[:, rows + prefix]  # (n, rows, N)
-    columns = (targets[rows] + prefix).expand(len(logits), -1)[..., None]
-    below = logits - logits.gather(-1, columns)
 
+    def against_target(part: Tensor) -> Tensor:
+        part = part.reshape(-1, *part.shape[-2:])[:, rows + block.prefix]
+        columns = (targets[rows] + block.prefix).expand(len(part), -1)[..., None]
+        return part - part.gather(-1, columns)
+
+    below = against_target(unit)
+    extra = None if fixed is None else against_target(fixed)
+    shown: Tensor | None = None
+    if block.mask is not None:
+        shown = block.visible()[:, rows + block.prefix, targets[rows] + block.prefix].to(below)
+        count = max(len(below), 1 if extra is None else len(extra))
+        shown = shown.repeat(max(1, count // len(shown)), 1)
+
+    def mass(gain: float) -> float:
+        relative = below * gain if extra is None else below * gain + extra
+        share = relative.exp().sum(-1).reciprocal()
+        if shown is not None:
+            return ((share * shown).sum() / shown.sum()).item()
+        return share.mean().item()
+
+    return _Mass(mass, below.abs().mean().item())
+
+
+def _fit(heads: list[_Mass], sharpness: float) -> float:
     def miss(gain: float) -> float:
-        return (below * gain).exp().sum(-1).reciprocal().mean().item() - sharpness
+        return sum(head.at(gain) for head in heads) / len(heads) - sharpness
 
-    high = 1 / below.abs().mean().clamp(min=1e-12).item()
+    high = 1 / max(sum(head.size for head in heads) / len(heads), 1e-12)
     low, miss_low, miss_high = 0.0, miss(0.0), miss(high)
     if miss_low >= 0:  # less was asked for than even attention gives; not zero, from where Q and K could not be trained
         return 1e-3 * high

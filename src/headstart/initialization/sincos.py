@@ -13,7 +13,7 @@ from torch import Tensor
 
 from headstart.initialization.codes import Code
 
-__all__ = ["read_sincos"]
+__all__ = ["read_sincos", "sharpest_weights"]
 
 _DESIGN_GAIN = 20.0  # the logit gain that weights are chosen for; the true gain is fitted afterwards
 _STEPS = 300
@@ -79,35 +79,42 @@ def _axis_channels(table: Tensor, axis: int) -> dict[float, Tensor]:
 
 
 def _axis_weights(omega: Tensor, size: int, limit: int) -> Tensor:
-    """Weights w ≥ 0, Σ w = 1, at most ``limit`` of them non-zero, for the sharpest peak on one axis.
+    """Weights w ≥ 0, Σ w = 1, at most ``limit`` of them non-zero, for the sharpest peak on one axis."""
+    position = torch.arange(size, dtype=torch.float64)
+    return sharpest_weights(torch.cos((position[:, None] - position)[..., None] * omega), torch.arange(size), limit)
 
-    They are to maximise the mean over targets t of log softmax_j (g Σ_i w_i cos ω_i (t − j)) at t, a concave function:
-    frequencies are taken one by one, each the best beside those before at equal weights (a table's neighbours are
+
+def sharpest_weights(waves: Tensor, targets: Tensor, limit: int) -> Tensor:
+    """Weights w (F,) ≥ 0, Σ w = 1, at most ``limit`` of them non-zero, for the sharpest peak of ``waves`` (t, j, F).
+
+    They are to maximise the mean over rows t of log softmax_j (g Σ_i w_i waves_tji) at j = ``targets``[t], a concave
+    function: frequencies are taken one by one, each the best beside those before at equal weights (neighbours are
     nearly alike, so the largest weights of all would be copies of one), then exponentiated gradient sets the weights.
     """
-    position = torch.arange(size, dtype=torch.float64)
-    waves = torch.cos((position[:, None] - position)[..., None] * omega)  # (t, j, F)
+    rows = torch.arange(len(waves), device=waves.device)
 
     def score(kernel: Tensor) -> Tensor:  # (t, j, …) → (…)
-        return torch.log_softmax(_DESIGN_GAIN * kernel, dim=1).diagonal().mean(-1)
+        return torch.log_softmax(_DESIGN_GAIN * kernel, dim=1)[rows, targets].mean(0)
 
     chosen: list[int] = []
     best = -float("inf")
-    while len(chosen) < min(limit, len(omega)):
+    while len(chosen) < min(limit, waves.shape[-1]):
         scores = score((waves[..., chosen].sum(-1, keepdim=True) + waves) / (len(chosen) + 1))
         scores[chosen] = -float("inf")
         if scores.max() <= best:
             break
         best = float(scores.max())
         chosen.append(int(scores.argmax()))
-    waves = waves[..., chosen]
-    w = torch.full((len(chosen),), 1 / len(chosen), dtype=torch.float64)
+    picked = waves[..., chosen]
+    peaks = picked[rows, targets]
+    w = torch.full((len(chosen),), 1 / len(chosen), dtype=torch.float64, device=waves.device)
     for _ in range(_STEPS):
-        softmax = torch.softmax(_DESIGN_GAIN * waves @ w, dim=-1)
-        gradient = _DESIGN_GAIN * (1 - torch.einsum("tj,tjf->tf", softmax, waves)).mean(0)
+        softmax = torch.softmax(_DESIGN_GAIN * picked @ w, dim=-1)
+        gradient = _DESIGN_GAIN * (peaks - torch.einsum("tj,tjf->tf", softmax, picked)).mean(0)
         w = w * (0.5 * gradient).exp()
         w = w / w.sum()
-    return torch.zeros_like(omega).index_copy_(0, torch.tensor(chosen), w)
+    full = torch.zeros(waves.shape[-1], dtype=torch.float64, device=waves.device)
+    return full.index_copy_(0, torch.tensor(chosen, device=waves.device), w)
 
 
 def _silent(table: Tensor) -> Tensor:

@@ -33,23 +33,25 @@ Solve = Callable[[int, BlockView, Tensor], "tuple[Tensor, Tensor]"]
 
 @dataclass
 class Problem:
-    """What every head is to look at: ``offsets`` (L, H, 2), per block ``targets`` (H, T), and for the scrambled control
+    """What every head is to look at: per block ``offsets`` (H, 2) and ``targets`` (H, T), and for the scrambled control
     the order (H, T) that takes the patch a head would look at to the one it does.
     """
 
     view: AttentionView
-    offsets: Tensor
+    offsets: list[Tensor]
     targets: list[Tensor]
     scramble: Tensor | None
     position_std: float
     draw: Draw
 
     @classmethod
-    def make(cls, view: AttentionView, offsets: Tensor, scrambled: bool, position_std: float, draw: Draw) -> Problem:
-        targets = [shift_targets(view.grid, block) for block in offsets]
+    def make(
+        cls, view: AttentionView, offsets: list[Tensor], scrambled: bool, position_std: float, draw: Draw
+    ) -> Problem:
+        targets = [shift_targets(b.grid, block) for b, block in zip(view.blocks, offsets, strict=True)]
         scramble = None
         if scrambled:
-            scramble = torch.stack([draw.permutation(view.patches) for _ in range(offsets.shape[1])])
+            scramble = torch.stack([draw.permutation(view.patches) for _ in range(len(offsets[0]))])
             targets = [torch.where(t >= 0, scramble.gather(1, t.clamp(min=0)), -1) for t in targets]
         return cls(view, offsets, targets, scramble, position_std, draw)
 
@@ -69,6 +71,7 @@ class Problem:
 class Solver:
     prepare: Callable[[Problem, Impulse], Solve]
     sharpness: float | None  # asked for when the caller names none
+    fits: bool = False  # whether Q and K depend on the very inputs they are solved on
 
 
 def _prepare_code(problem: Problem) -> tuple[Code, Tensor, Tensor, Tensor | None]:
@@ -85,7 +88,7 @@ def _prepare_code(problem: Problem) -> tuple[Code, Tensor, Tensor, Tensor | None
         raise HeadstartError(
             f"a head of {size} channels cannot carry a position code; use fewer heads, each with at least {need}."
         )
-    reach = int(problem.offsets.abs().max())
+    reach = max(int(block.abs().max()) for block in problem.offsets)
     known: Tensor | None = None  # (queries and keys, H, D, C)
     if view.position.kind == "learned":
         # The scrambled control needs two codes per head: where a patch is, and where its order puts it.
@@ -198,7 +201,7 @@ def _gradient(problem: Problem, scheme: Impulse) -> Solve:
 
 SOLVERS: dict[str, Solver] = {
     "rotation": Solver(_rotation, 0.5),
-    "decoder": Solver(_decoder, 0.5),
+    "decoder": Solver(_decoder, 0.5, fits=True),
     "pseudoinverse": Solver(_pseudoinverse, None),
     "gradient": Solver(_gradient, None),
 }

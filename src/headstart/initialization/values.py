@@ -94,7 +94,9 @@ def content_std(view: AttentionView) -> float:
     A patch embedding with random weights passes on the energy Σ w² per channel whatever the images' spectrum; the
     position embedding's is added.
     """
-    energy = view.position.table.detach().double().square().mean()
+    energy = torch.zeros((), dtype=torch.float64, device=view.device)
+    if view.absolute is not None:
+        energy = energy + view.absolute.table.detach().double().square().mean()
     if view.patch_embed is not None:
         energy = energy + view.patch_embed.weight.detach().double().square().flatten(1).sum(1).mean()
     return float(energy.sqrt())
@@ -117,8 +119,15 @@ def reserve_position(view: AttentionView) -> Tensor:
     return reserved
 
 
+def zero_bias(block: BlockView, *names: str) -> None:
+    """Set the named biases to zero where the model has them."""
+    for name in names:
+        if block.has_bias(name):
+            block.write(f"{name}_bias", torch.zeros_like(block.read(f"{name}_bias")))
+
+
 def write_values(
-    block: BlockView, width: int, kind: str, depth: int, spread: float, draw: Draw, reserved: Tensor | None = None
+    block: BlockView, kind: str, depth: int, spread: float, draw: Draw, reserved: Tensor | None = None
 ) -> None:
     """Write a block's value and output weights; ``spread`` is the root mean square of the stream at the first block.
 
@@ -126,9 +135,10 @@ def write_values(
     ``spread`` times that share. Contrast and balanced heads write nothing into the ``reserved`` directions (D, k),
     where a fixed position embedding lies, so that later blocks can still read it.
     """
-    sizes = (width, block.heads, block.head_dim)
+    sizes = (block.width, block.heads, block.head_dim)
     if kind == "default":
         return
+    spread = block.stream_std or spread
     if kind in _MIXES:
         v, o = mimetic_values(*sizes, *_MIXES[kind], draw)
     else:

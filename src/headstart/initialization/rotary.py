@@ -1,0 +1,178 @@
+"""Impulses from a rotary embedding: constant queries and keys, which the rotation makes peak at an offset.
+
+A rotary embedding turns plane f of a query or key at patch p by an angle θ_f(p). A key that is the same vector c in
+every patch and a query that is c turned by θ_f(δ) meet at ⟨q_p, k_j⟩ = Σ_f w_f cos(θ_f(j) − θ_f(p) − θ_f(δ)), w_f being
+c's energy in plane f: largest where j = p + δ.
+
+Shapes: ``N`` tokens, ``T`` patches, ``D`` width, ``H`` heads, ``R`` head dim, ``F`` planes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from headstart.attention import BlockView
+from headstart.errors import UnsupportedModel
+from headstart.initialization.qk_norm import normalise, reset_norm
+from headstart.initialization.sharpness import fit_gain
+from headstart.initialization.sincos import sharpest_weights
+
+__all__ = ["Constants", "find_constants", "write_constants"]
+
+_LOUD = 4.0  # how much larger constants are than content where both are normalised together
+_ROWS = 48  # that the weights of the planes are chosen on: enough to see every difference of positions many times
+_RIDGE = 0.05  # of ‖LN(x)‖² = D: how exactly prefix tokens are to be told from patches
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Per head the query and key (H, R) of unit energy, with what they were made from: planes (F, 2), their angles
+    (H, T, F) and weights (H, F).
+    """
+
+    q: Tensor
+    k: Tensor
+    planes: Tensor
+    angles: Tensor
+    weights: Tensor
+
+
+def find_constants(block: BlockView, targets: Tensor, known: Constants | None = None) -> Constants:
+    """Constants for ``targets`` (H, T); ``known`` ones of the same rotation save finding planes and weights again."""
+    if known is None:
+        planes, angles = _planes(block)
+        per_head = [_weights(a, block.patches) for a in angles]
+        weights = torch.stack([per_head[h % len(per_head)] for h in range(block.heads)])
+        angles = angles.expand(block.heads, -1, -1)
+    else:
+        planes, angles, weights = known.planes, known.angles, known.weights
+    q, k = (torch.zeros(block.heads, block.head_dim, dtype=torch.float64, device=angles.device) for _ in "qk")
+    for head, target in enumerate(targets):
+        rows = (target >= 0).nonzero()[:, 0]
+        turn = angles[head, target[rows]] - angles[head, rows]
+        delta = torch.atan2(turn.sin().mean(0), turn.cos().mean(0))
+        size = weights[head].sqrt()
+        k[head, planes[:, 0]] = size
+        q[head, planes[:, 0]] = size * delta.cos()
+        q[head, planes[:, 1]] = size * delta.sin()
+    return Constants(q, k, planes, angles, weights)
+
+
+def _planes(block: BlockView) -> tuple[Tensor, Tensor]:
+    """The planes (F, 2) that the model's own rotation turns, and by how much: (1 or H, T, F), radians."""
+    assert block.rotate is not None
+    size = block.prefix + block.patches
+    eye = torch.eye(block.head_dim, dtype=torch.float64, device=block.device)[:, None, None]
+    turned = block.rotate(eye.expand(-1, -1, size, -1)).double()[:, :, block.prefix :]  # (R, 1 or H, T, R)
+    matrix = turned.permute(1, 2, 0, 3)  # row vectors: e_i at patch p becomes matrix[p, i]
+    away = matrix.abs().sum(dim=(0, 1)) * (1 - eye[:, 0, 0])
+    partner = away.argmax(1)
+    first = torch.arange(block.head_dim, device=block.device)
+    paired = (away.amax(1) > 1e-6) & (partner[partner] == first)
+    planes = torch.stack([first, partner], 1)[paired & (first < partner)]
+    if len(planes) == 0:
+        raise UnsupportedModel("the rotary embedding turns no plane of queries and keys.")
+    i, j = planes.unbind(1)
+    return planes, torch.atan2(matrix[..., i, j], matrix[..., i, i])
+
+
+def _weights(angles: Tensor, patches: int) -> Tensor:
+    """Energies w (F,) ≥ 0 of the planes, Σ w = 1, for the sharpest peak."""
+    step = max(1, patches // _ROWS)
+    rows = torch.arange(0, patches, step, device=angles.device)
+    waves = torch.cos(angles[None] - angles[rows, None])  # (rows, T, F)
+    return sharpest_weights(waves, rows, len(angles[0]))
+
+
+def write_constants(block: BlockView, found: Constants, targets: Tensor, x: Tensor, sharpness: float) -> None:
+    """Give a block's queries and keys their constants, scaled so that the mean target mass on ``x`` is ``sharpness``.
+
+    The constants are the biases of the projections; where a projection has none, LayerNorm's shift is set to one in
+    every channel and the weights read the constant from the channels' mean, which is exact because LayerNorm makes the
+    mean of everything else zero (the values are kept blind to it). Weights that read content stay, less that mean.
+    Prefix tokens, which no rotation turns, get neither: no row is drawn to them, and their own rows attend evenly.
+    """
+    one = _one(block)
+    for name in "qkv" if one is not None else "":
+        weight = block.read(name)
+        block.write(name, weight - weight.mean(1, keepdim=True))
+    if one is not None:
+        x = x - x.mean(-1, keepdim=True) + 1.0
+    keep = 1 - x @ _prefix_reader(x, block.prefix)  # (n, N): one at patches, near zero at prefix tokens
+    content = [x[:, None] @ block.read(name).double() for name in "qk"]
+    constant = [keep[:, None, :, None] * c[:, None] for c in (found.q, found.k)]  # (n, H, N, R)
+    fit = _fit_normalised if block.has_qk_norm else _fit_sizes
+    sizes = fit(block, content, constant, targets, sharpness)
+    for name, unit, size in zip("qk", (found.q, found.k), sizes, strict=True):
+        _write_constant(block, name, unit * size[:, None], one, x)
+
+
+def _fit_sizes(
+    block: BlockView, content: list[Tensor], constant: list[Tensor], targets: Tensor, sharpness: float
+) -> list[Tensor]:
+    """How large the constants of queries and keys are to be, (H,) each.
+
+    First the size that would do without content, shared by both; then the queries' alone is corrected for it.
+    """
+    turn = block.rotate or (lambda t: t)
+    bare = [turn(c) for c in constant]
+    size = fit_gain(lambda h: (None, _meet(bare[0], bare[1], h, block)), block, targets, sharpness).sqrt()
+    keys = turn(content[1] + size[:, None, None] * constant[1])
+    still, moving = turn(content[0]), turn(size[:, None, None] * constant[0])
+    more = fit_gain(lambda h: (_meet(still, keys, h, block), _meet(moving, keys, h, block)), block, targets, sharpness)
+    return [size * more, size]
+
+
+def _fit_normalised(
+    block: BlockView, content: list[Tensor], constant: list[Tensor], targets: Tensor, sharpness: float
+) -> list[Tensor]:
+    """The same where queries and keys are normalised: constants drown the content, the norms' scale sets the gain."""
+    turn = block.rotate or (lambda t: t)
+    loud = _LOUD * max(float(c.square().mean().sqrt()) for c in content) * block.head_dim**0.5
+    norms = (block.q_norm, block.k_norm)
+    q, k = (turn(normalise(norm, a + loud * b)) for norm, a, b in zip(norms, content, constant, strict=True))
+    gain = fit_gain(lambda h: (None, _meet(q, k, h, block)), block, targets, sharpness, shared=True)
+    for norm in norms:
+        reset_norm(norm, float(gain[0].sqrt()))
+    return [torch.full_like(gain, loud)] * 2
+
+
+def _meet(q: Tensor, k: Tensor, head: int, block: BlockView) -> Tensor:
+    return q[:, head] @ k[:, head].transpose(-1, -2) * block.scale
+
+
+def _one(block: BlockView) -> Tensor | None:
+    """Set LayerNorm's shift to one where a projection has no bias; returns the reader (D,) of that one, if needed."""
+    if block.has_bias("q") and block.has_bias("k"):
+        return None
+    norm = block.norm
+    shift = getattr(norm, "bias", None)
+    if not isinstance(norm, nn.LayerNorm) or not isinstance(shift, Tensor):
+        raise UnsupportedModel(
+            f"queries or keys have no bias, and the {type(norm).__name__} in front has no shift to stand in for it; "
+            "build the model with qkv_bias=True."
+        )
+    shift.detach().fill_(1.0)
+    return torch.full((block.width,), 1 / block.width, dtype=torch.float64, device=block.device)
+
+
+def _prefix_reader(x: Tensor, prefix: int) -> Tensor:
+    """W (D,) with x @ w ≈ 1 at prefix tokens and small elsewhere, blind to the channels' mean."""
+    tokens = x[:, :prefix].mean(0)
+    tokens = tokens - tokens.mean(-1, keepdim=True)
+    gram = tokens @ tokens.T + _RIDGE * x.shape[-1] * torch.eye(prefix).to(tokens)
+    return tokens.T @ torch.linalg.solve(gram, tokens.new_ones(prefix)) if prefix else tokens.new_zeros(x.shape[-1])
+
+
+def _write_constant(block: BlockView, name: str, constant: Tensor, one: Tensor | None, x: Tensor) -> None:
+    """Add ``constant`` (H, R) to what projection ``name`` gives at patches, and nothing at prefix tokens."""
+    reader = -_prefix_reader(x, block.prefix)
+    if block.has_bias(name):
+        block.write(f"{name}_bias", constant)
+    else:
+        assert one is not None
+        reader = reader + one
+    block.write(name, block.read(name) + reader[:, None] * constant[:, None])

@@ -1,0 +1,126 @@
+"""How a block's heads are made to look at their targets, for each way in which position reaches attention.
+
+A start writes the weights of one block: ``start(index, block, x, sharpness)``, where ``x`` (n, N, D) is what the
+block's heads read, and ``sharpness`` the target mass asked for, or ``None`` for a solver's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from headstart.attention import BlockView
+from headstart.errors import HeadstartError
+from headstart.initialization.qk_norm import normalise, reset_norm
+from headstart.initialization.relative import write_table
+from headstart.initialization.rotary import Constants, find_constants, write_constants
+from headstart.initialization.sharpness import few, fit_gain
+from headstart.initialization.solvers import Problem, Solve, Solver
+from headstart.initialization.values import zero_bias
+
+if TYPE_CHECKING:
+    from headstart.initialization.impulse import Impulse
+
+__all__ = ["Start", "absolute_start", "check_source", "relative_start", "rotary_start"]
+
+Start = Callable[[int, BlockView, Tensor, "float | None"], None]
+QK = tuple[Tensor, Tensor]
+
+
+def absolute_start(problem: Problem, solver: Solver, scheme: Impulse) -> Start:
+    """Q and K read an absolute embedding, found by ``solver`` and scaled to the sharpness asked for."""
+    solve = solver.prepare(problem, scheme)
+
+    def start(index: int, block: BlockView, x: Tensor, sharpness: float | None) -> None:
+        q, k = solve(index, block, x)
+        zero_bias(block, "q", "k")
+        if sharpness is not None:
+            parts = _parts(solve, index, block, x, (q, k), solver.fits)
+            gain = fit_gain(
+                lambda head: (None, _logits(block, parts, head)),
+                block, problem.targets[index], sharpness, shared=block.has_qk_norm,
+            )  # fmt: skip
+            if block.has_qk_norm:  # scaling Q and K would be normalised away; a norm without scale leaves it at one
+                for norm in (block.q_norm, block.k_norm):
+                    reset_norm(norm, float(gain[0].sqrt()))
+            else:
+                q, k = (w * gain.sqrt()[:, None, None] for w in (q, k))
+        block.write("q", q)
+        block.write("k", k)
+
+    return start
+
+
+def _parts(solve: Solve, index: int, block: BlockView, x: Tensor, found: QK, fits: bool) -> list[tuple[QK, Tensor]]:
+    """Weights, each with inputs to try them on.
+
+    Weights that were fitted to the images see their targets better on these than on others, so the gain is found by
+    halves: each half of the images is seen through weights solved on the other.
+    """
+    if not fits or len(x) < 2:
+        return [(found, few(x))]
+    one, other = x.chunk(2)
+    return [(solve(index, block, one), few(other)), (solve(index, block, other), few(one))]
+
+
+def _logits(block: BlockView, parts: list[tuple[QK, Tensor]], head: int) -> Tensor:
+    """The logits (n, N, N) of one head over all parts."""
+    found = []
+    for (q, k), x in parts:
+        queries, keys = x @ q[head], x @ k[head]
+        if block.has_qk_norm:
+            queries, keys = normalise(block.q_norm, queries), normalise(block.k_norm, keys)
+        found.append(queries @ keys.transpose(-1, -2) * block.scale)
+    return torch.cat(found)
+
+
+def relative_start(problem: Problem) -> Start:
+    """The relative bias carries the impulse: one entry of its table per head."""
+
+    def start(index: int, block: BlockView, x: Tensor, sharpness: float | None) -> None:
+        assert block.bias is not None and sharpness is not None
+        write_table(block, block.bias, problem.targets[index], few(x, _windows(block)), sharpness)
+
+    return start
+
+
+def rotary_start(problem: Problem) -> Start:
+    """Constant queries and keys, which the rotation itself makes peak at the offset."""
+    known: dict[int, list[Constants]] = {}  # blocks that share their rotation share most of the work
+
+    def constants(block: BlockView, targets: Tensor) -> Constants:
+        assert block.rotate is not None
+        angles = known.setdefault(id(block.rotate), [])
+        found = find_constants(block, targets, angles[0] if angles else None)
+        angles[:] = angles or [found]
+        return found
+
+    def start(index: int, block: BlockView, x: Tensor, sharpness: float | None) -> None:
+        assert sharpness is not None
+        targets = problem.targets[index].to(block.device)
+        write_constants(block, constants(block, targets), targets, few(x), sharpness)
+
+    return start
+
+
+def _windows(block: BlockView) -> int:
+    return 1 if block.mask is None else len(block.mask)
+
+
+def check_source(source: str, scheme: Impulse) -> None:
+    """Raise unless the scheme's solver and control can be had where position enters by ``source``."""
+    if source in ("learned", "fixed"):
+        return
+    if scheme.solver in ("pseudoinverse", "gradient"):
+        raise HeadstartError(
+            f"solver {scheme.solver!r} needs an absolute position embedding, and this model's position is {source}; "
+            "use 'auto'."
+        )
+    if scheme.control == "scrambled":
+        raise HeadstartError(
+            f"control='scrambled' needs an absolute position embedding: with {source} position every row looks at the "
+            "same offset."
+        )
