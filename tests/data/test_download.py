@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import io
 import re
 import socket
-import tarfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from headstart.data import disk
 from headstart.data import download as module
-from headstart.data.archive import unpack
 from headstart.data.download import download
 from headstart.errors import HeadstartError
 
 CONTENT = bytes(range(256)) * 2000
-MD5 = hashlib.md5(CONTENT).hexdigest()
+MD5 = "md5:" + hashlib.md5(CONTENT).hexdigest()
 
 
 class Server(ThreadingHTTPServer):
@@ -93,14 +93,14 @@ def only(target: Path) -> bool:
 
 
 def test_a_plain_download(server: Server, target: Path) -> None:
-    assert download(server.url, target, md5=MD5) == target
+    assert download(server.url, target, checksum=MD5) == target
     assert only(target)
     assert server.ranges == [None]
 
 
 def test_a_cut_connection_goes_on_where_it_stopped(server: Server, target: Path) -> None:
     server.cut_after = [100_000, 50_000]
-    download(server.url, target, md5=MD5)
+    download(server.url, target, checksum=MD5)
     assert only(target)
     assert server.ranges == [None, "bytes=100000-", "bytes=150000-"]
 
@@ -108,7 +108,7 @@ def test_a_cut_connection_goes_on_where_it_stopped(server: Server, target: Path)
 def test_an_earlier_run_is_gone_on_with(server: Server, target: Path) -> None:
     target.parent.mkdir(parents=True)
     target.with_name("data.tar.gz.part").write_bytes(CONTENT[:300_000])
-    download(server.url, target, md5=MD5)
+    download(server.url, target, checksum=MD5)
     assert only(target)
     assert server.ranges == ["bytes=300000-"]
 
@@ -116,7 +116,7 @@ def test_an_earlier_run_is_gone_on_with(server: Server, target: Path) -> None:
 def test_a_server_without_ranges_starts_anew(server: Server, target: Path) -> None:
     server.understands_range = False
     server.cut_after = [100_000]
-    download(server.url, target, md5=MD5)
+    download(server.url, target, checksum=MD5)
     assert only(target)
     assert server.ranges == [None, "bytes=100000-"]
 
@@ -125,7 +125,7 @@ def test_a_server_that_sends_another_range_starts_anew(server: Server, target: P
     target.parent.mkdir(parents=True)
     target.with_name("data.tar.gz.part").write_bytes(CONTENT[:300_000])
     server.shift = 7
-    download(server.url, target, md5=MD5)
+    download(server.url, target, checksum=MD5)
     assert only(target)
     assert server.ranges == ["bytes=300000-", None]
 
@@ -133,7 +133,7 @@ def test_a_server_that_sends_another_range_starts_anew(server: Server, target: P
 def test_a_part_that_is_already_whole(server: Server, target: Path) -> None:
     target.parent.mkdir(parents=True)
     target.with_name("data.tar.gz.part").write_bytes(CONTENT)
-    download(server.url, target, md5=MD5)
+    download(server.url, target, checksum=MD5)
     assert only(target)
     assert server.ranges == [f"bytes={len(CONTENT)}-"]
 
@@ -141,40 +141,41 @@ def test_a_part_that_is_already_whole(server: Server, target: Path) -> None:
 def test_a_part_longer_than_the_file_starts_anew(server: Server, target: Path) -> None:
     target.parent.mkdir(parents=True)
     target.with_name("data.tar.gz.part").write_bytes(CONTENT + b"more")
-    download(server.url, target, md5=MD5)
+    download(server.url, target, checksum=MD5)
     assert only(target)
 
 
 def test_a_busy_server_is_asked_again(server: Server, target: Path) -> None:
     server.statuses = [503, 429]
-    download(server.url, target, md5=MD5)
+    download(server.url, target, checksum=MD5)
     assert only(target)
 
 
 def test_a_wrong_checksum_is_told_and_the_file_removed(server: Server, target: Path) -> None:
-    with pytest.raises(HeadstartError, match=f"sent a file with MD5 {MD5}, expected {'0' * 32}. It was removed"):
-        download(server.url, target, md5="0" * 32)
+    told = f"sent a file with MD5 {MD5.removeprefix('md5:')}, expected MD5 {'0' * 32}. It was removed"
+    with pytest.raises(HeadstartError, match=told):
+        download(server.url, target, checksum=f"md5:{'0' * 32}")
     assert [*target.parent.iterdir()] == []
 
 
 def test_a_refusal_is_not_repeated(server: Server, target: Path) -> None:
     server.statuses = [404]
     with pytest.raises(HeadstartError, match=r"could not download http.*data\.tar\.gz \(HTTP 404 Not Found\)"):
-        download(server.url, target, md5=MD5)
+        download(server.url, target, checksum=MD5)
     assert len(server.ranges) == 1
 
 
 def test_a_line_that_keeps_breaking_keeps_what_arrived(server: Server, target: Path) -> None:
     server.cut_after = [100_000] + [0] * 10
     with pytest.raises(HeadstartError, match=r"cut after 100,000 of 512,000 bytes.*what has arrived is kept"):
-        download(server.url, target, md5=MD5)
+        download(server.url, target, checksum=MD5)
     assert target.with_name("data.tar.gz.part").read_bytes() == CONTENT[:100_000]
     assert not target.exists()
 
 
 def test_progress_counts_as_success_however_often_it_breaks(server: Server, target: Path) -> None:
     server.cut_after = [40_000] * 10
-    download(server.url, target, md5=MD5)
+    download(server.url, target, checksum=MD5)
     assert only(target)
 
 
@@ -185,51 +186,36 @@ def test_no_network_names_the_address_and_the_way_round(target: Path, monkeypatc
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/data.tar.gz"
         with pytest.raises(HeadstartError, match=rf"could not download {url} \(.*refused\).* Or do this\."):
-            download(url, target, md5=MD5, instead="Or do this.")
+            download(url, target, checksum=MD5, instead="Or do this.")
     assert not target.exists()
 
 
-def archive(path: Path, *members: tarfile.TarInfo, content: bytes = b"bytes") -> Path:
-    with tarfile.open(path, "w:gz") as tar:
-        for info in members:
-            info.size = len(content) if info.isreg() else 0
-            tar.addfile(info, io.BytesIO(content) if info.isreg() else None)
-    return path
+def test_sha256_is_known_too(server: Server, target: Path) -> None:
+    download(server.url, target, checksum="sha256:" + hashlib.sha256(CONTENT).hexdigest(), size=len(CONTENT))
+    assert only(target)
 
 
-def link(name: str, to: str, kind: bytes) -> tarfile.TarInfo:
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname = kind, to
-    return info
+def test_a_wrong_size_is_told_and_the_file_removed(server: Server, target: Path) -> None:
+    with pytest.raises(HeadstartError, match=r"sent a file with 512,000 bytes, expected 512,001\. It was removed"):
+        download(server.url, target, size=len(CONTENT) + 1)
+    assert [*target.parent.iterdir()] == []
 
 
-def test_only_the_named_files_are_unpacked(tmp_path: Path) -> None:
-    names = ("folder/a.bin", "folder/extra.bin", "../outside.bin", "/absolute.bin")
-    packed = archive(tmp_path / "a.tar.gz", *(tarfile.TarInfo(name) for name in names))
-    unpack(packed, ["folder/a.bin"], tmp_path / "out")
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["a.bin"]
-    assert (tmp_path / "out" / "a.bin").read_bytes() == b"bytes"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.tar.gz", "out"]
+def test_a_disk_without_room_is_told_before_the_first_byte(
+    server: Server, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: SimpleNamespace(free=3_000_000))
+    with pytest.raises(HeadstartError, match=r"7 MB are needed in .*, 3 MB are free: .* set HEADSTART_DATA"):
+        download(server.url, target, size=7_000_000)
+    assert server.ranges == []
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
-def test_a_link_in_place_of_a_file_is_refused(tmp_path: Path, kind: bytes) -> None:
-    packed = archive(tmp_path / "a.tar.gz", tarfile.TarInfo("f/real"), link("f/a.bin", "f/real", kind))
-    with pytest.raises(HeadstartError, match=r"f/a\.bin in .*a\.tar\.gz is a link or a folder, expected a reg"):
-        unpack(packed, ["f/a.bin"], tmp_path / "out")
-    assert [*(tmp_path / "out").iterdir()] == []
+def test_a_disk_that_fills_up_keeps_what_arrived(server: Server, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(url: str, part: Path, progress: object) -> None:
+        part.write_bytes(CONTENT[:1000])
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-
-def test_a_missing_member_is_named(tmp_path: Path) -> None:
-    packed = archive(tmp_path / "a.tar.gz", tarfile.TarInfo("f/b.bin"))
-    with pytest.raises(HeadstartError, match=r"a\.tar\.gz holds no f/a\.bin"):
-        unpack(packed, ["f/a.bin"], tmp_path / "out")
-
-
-def test_a_broken_archive_leaves_no_file(tmp_path: Path) -> None:
-    whole = archive(tmp_path / "a.tar.gz", tarfile.TarInfo("f/a.bin"), content=hashlib.sha512().digest() * 4000)
-    broken = tmp_path / "b.tar.gz"
-    broken.write_bytes(whole.read_bytes()[:200])
-    with pytest.raises(HeadstartError, match=r"could not unpack .*b\.tar\.gz"):
-        unpack(broken, ["f/a.bin"], tmp_path / "out")
-    assert not (tmp_path / "out" / "a.bin").exists()
+    monkeypatch.setattr(module, "_fetch", write)
+    with pytest.raises(HeadstartError, match=r"no space left to write in .*folder: free some, or set HEADSTART_DATA"):
+        download(server.url, target, checksum=MD5)
+    assert [path.name for path in target.parent.iterdir()] == ["data.tar.gz.part"]

@@ -1,52 +1,94 @@
-"""Take named files out of a tar archive, and nothing else."""
+"""Unpack a tar or zip archive, and only what a dataset's archive has any business to hold."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import tarfile
+import zipfile
 import zlib
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import IO
 
+from headstart.data.disk import writing
 from headstart.errors import HeadstartError
 
 __all__ = ["unpack"]
 
+CHUNK = 1 << 20
+Member = tuple[str, bool, Callable[[], IO[bytes]]]  # name, whether a folder, how to open it
 
-def unpack(archive: Path, members: Iterable[str], folder: Path) -> None:
-    """Write the named members of a tar archive into ``folder`` under their last name, each whole or not at
-    all.
 
-    Nothing else in the archive is touched, and names are chosen here, not by the archive: neither a path that
-    climbs out of the folder nor a link can have any effect.
+def unpack(archive: Path, folder: Path, *, at_most: int, wanted: Callable[[str], bool] | None = None) -> None:
+    """Write the regular files of ``archive`` into ``folder``, which is best a fresh one that may be thrown away.
+
+    Nothing is written outside ``folder``: a name that climbs out of it, an absolute name and a link end the
+    whole. So does the byte after ``at_most``, counted as they come out of the decompressor and not as the
+    archive declares them.
+
+    Args:
+        archive: ``.tar``, ``.tar.gz`` (or ``.tgz``, or another compression tarfile knows) or ``.zip``.
+        folder: where to; it is made.
+        at_most: bytes that the dataset's archive unpacks to at most.
+        wanted: which names to write; all unless given. The others are checked all the same.
 
     Raises:
-        HeadstartError: if the archive can't be read or a member is missing or is not a regular file.
+        HeadstartError: if the archive can't be read, holds a name or a link it should not, or unpacks to more.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with tarfile.open(archive) as tar:
-            for member in members:
-                try:
-                    info = tar.getmember(member)
-                except KeyError:
-                    raise HeadstartError(f"{archive} holds no {member}: expected the official archive") from None
-                # isreg, not isfile: extractfile would follow a link.
-                content = tar.extractfile(info) if info.isreg() else None
-                if content is None:
-                    raise HeadstartError(
-                        f"{member} in {archive} is a link or a folder, expected a regular file: "
-                        "this is not the official archive"
-                    )
-                _write_whole(content, folder / member.rsplit("/", 1)[-1])
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise HeadstartError(f"could not unpack {archive} ({error}): expected a tar.gz archive") from error
+    left = at_most
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            for name, is_folder, opened in _members(archive):
+                target = folder / _inside(name, archive)
+                if is_folder or (wanted is not None and not wanted(name)):
+                    continue
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with opened() as content, target.open("wb") as file:
+                    while chunk := content.read(CHUNK):
+                        left -= len(chunk)
+                        if left < 0:
+                            raise HeadstartError(
+                                f"{archive} unpacks to more than the {at_most:,} bytes of the official archive: "
+                                "stopped; delete it and download again"
+                            )
+                        file.write(chunk)
+        except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
+            raise HeadstartError(
+                f"could not unpack {archive} ({error}): expected a tar or zip archive; delete it and download again"
+            ) from error
 
 
-def _write_whole(content: IO[bytes], target: Path) -> None:
-    part = target.with_name(target.name + ".part")
-    with part.open("wb") as file:
-        shutil.copyfileobj(content, file, 1 << 20)
-    os.replace(part, target)
+def _members(archive: Path) -> Iterator[Member]:
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as packed:
+            for info in packed.infolist():
+                # Unix writes the kind of file into the upper half; 0o12 is a symbolic link.
+                if info.external_attr >> 28 == 0o12:
+                    raise _refused(archive, info.filename, "is a link")
+                yield info.filename, info.is_dir(), partial(packed.open, info)
+        return
+    # "r|*" reads front to back in one go: no seeking in a compressed file, no index of all members.
+    with tarfile.open(archive, "r|*") as tar:
+        for member in tar:
+            if not (member.isreg() or member.isdir()):
+                raise _refused(archive, member.name, "is a link or a device")
+            yield member.name, member.isdir(), partial(_content, tar, member)
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    content = tar.extractfile(member)
+    assert content is not None  # a regular file has one
+    return content
+
+
+def _inside(name: str, archive: Path) -> PurePosixPath:
+    path = PurePosixPath(name.replace("\\", "/"))
+    # A drive letter, as in C:, would start over at another root on Windows.
+    if path.is_absolute() or ".." in path.parts or ":" in (path.parts or ("",))[0]:
+        raise _refused(archive, name, "leads out of the folder")
+    return path
+
+
+def _refused(archive: Path, name: str, why: str) -> HeadstartError:
+    return HeadstartError(f"{name} in {archive} {why}: this is not the official archive; delete it and download again")

@@ -140,4 +140,5 @@ def _batches(split: Split, order: Tensor | None, batch_size: int, drop_last: boo
     for start in range(0, end, batch_size):
         index = slice(start, min(start + batch_size, end))
         chosen = index if order is None else order[index]
-        yield split.images[chosen], split.labels[chosen]
+        part = split[chosen]
+        yield part.images, part.labels

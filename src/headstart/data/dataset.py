@@ -48,6 +48,12 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of each image; known without reading any."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
     def __getitem__(self, index: Tensor | slice) -> Split:
         """The images that ``index`` (a tensor of indices or a slice) chooses, as another split."""
         return Split(self.images[index], self.labels[index])
@@ -83,12 +89,12 @@ class Dataset:
 
     @property
     def channels(self) -> int:
-        return self.train.images.shape[1]
+        return self.train.image_shape[0]
 
     @property
     def image_size(self) -> int | tuple[int, int]:
         """The side of square images in pixels, else (height, width)."""
-        height, width = self.train.images.shape[2:]
+        _, height, width = self.train.image_shape
         return height if height == width else (height, width)
 
     def to(self, device: torch.device | str) -> Dataset:

@@ -12,12 +12,13 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from headstart.data.disk import room_for, writing
 from headstart.errors import HeadstartError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["download", "md5_of"]
+__all__ = ["checksum_of", "download"]
 
 # Failures in a row, none of which brought a byte more, before giving up.
 ATTEMPTS = 4
@@ -37,41 +38,57 @@ NETWORK_ERRORS = (
 )
 
 
-def md5_of(path: Path) -> str:
-    """MD5 of a file, as hexadecimal digits. The published checksums of small datasets are MD5."""
-    digest = hashlib.md5(usedforsecurity=False)
+def checksum_of(path: Path, kind: str) -> str:
+    """``kind:hexadecimal digits`` of a file, ``kind`` being ``md5`` or ``sha256``.
+
+    MD5 is what small datasets publish. It guards against accidents; only SHA-256 would against malice.
+    """
+    digest = hashlib.new(kind, usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
-    return digest.hexdigest()
+    return f"{kind}:{digest.hexdigest()}"
 
 
-def download(url: str, target: Path, *, md5: str, instead: str = "") -> Path:
+def download(
+    url: str, target: Path, *, checksum: str | None = None, size: int | None = None, instead: str = ""
+) -> Path:
     """Fetch ``url`` to ``target``, going on where an earlier attempt was cut.
 
     Bytes are collected in ``target.part``. If that file exists, only the rest is asked for (HTTP Range); a
-    server that sends everything all the same is taken at its word, and the file starts anew. Only a file with
-    the right checksum is moved to ``target``.
+    server that sends everything all the same is taken at its word, and the file starts anew. Only a file of
+    the right size and checksum is moved to ``target``.
 
     Args:
         url: http or https.
         target: the file to be; its folder is made.
-        md5: of the whole file, hexadecimal.
+        checksum: of the whole file, as :func:`checksum_of` writes it; None where none is published.
+        size: of the whole file in bytes, likewise.
         instead: what a person without a network can do, as the end of the error message.
 
     Raises:
-        HeadstartError: if the address can't be reached, answers with an error, or sends a file with another
-            checksum (which is then removed).
+        HeadstartError: if the address can't be reached, answers with an error, or sends a file of another size
+            or checksum (which is then removed); if the disk is full or can't be written to.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     ending = f" {instead}" if instead else ""
+    with writing(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        room_for((size or 0) - _size(part), target.parent)
+        _collect(url, part, ending)
+        _check(url, part, checksum, size, ending)
+        os.replace(part, target)
+    return target
+
+
+def _collect(url: str, part: Path, ending: str) -> None:
+    """Attempt after attempt, until the file is whole or the line gives nothing more."""
     failures, furthest = 0, _size(part)
     with _progress() as progress:
         while True:
             try:
                 _fetch(url, part, progress)
-                break
+                return
             except NETWORK_ERRORS as error:
                 # A line that keeps breaking but gets further each time is worth staying with.
                 failures = 0 if _size(part) > furthest else failures + 1
@@ -83,15 +100,27 @@ def download(url: str, target: Path, *, md5: str, instead: str = "") -> Path:
                         f"what has arrived is kept.{ending}"
                     ) from error
                 time.sleep(PAUSE_S * 2**failures)
-    got = md5_of(part)
-    if got != md5:
-        part.unlink()
-        raise HeadstartError(
-            f"{url} sent a file with MD5 {got}, expected {md5}. It was removed: run again, and if this "
-            f"repeats, the address no longer holds the published file.{ending}"
-        )
-    os.replace(part, target)
-    return target
+
+
+def _check(url: str, part: Path, checksum: str | None, size: int | None, ending: str) -> None:
+    """Remove a file that is not the published one, and say so."""
+    if size is not None and _size(part) != size:
+        wrong = f"{_size(part):,} bytes, expected {size:,}"
+    elif checksum is not None and (got := checksum_of(part, checksum.partition(":")[0])) != checksum:
+        wrong = f"{_spelled(got)}, expected {_spelled(checksum)}"
+    else:
+        return
+    part.unlink()
+    raise HeadstartError(
+        f"{url} sent a file with {wrong}. It was removed: run again, and if this "
+        f"repeats, the address no longer holds the published file.{ending}"
+    )
+
+
+def _spelled(checksum: str) -> str:
+    """``md5:5dd7…`` as ``MD5 5dd7…``."""
+    kind, _, digits = checksum.partition(":")
+    return f"{kind.upper().replace('SHA', 'SHA-')} {digits}"
 
 
 def _fetch(url: str, part: Path, progress: Progress) -> None:

@@ -1,85 +1,162 @@
-"""One call from a name to a dataset in three splits."""
+"""One call from a name or a path to a dataset in three splits."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
 
-from headstart.data import cifar10, digits
-from headstart.data.dataset import Dataset, Split
-from headstart.data.splits import carve
-from headstart.errors import HeadstartError, unknown
+import numpy as np
+import torch
+from torch import Tensor
 
-__all__ = ["dataset_names", "load_dataset"]
+from headstart.data import digits
+from headstart.data.collection import Collection, Part, from_listing, from_splits
+from headstart.data.dataset import Dataset
+from headstart.data.disk import data_root
+from headstart.data.formats.parquet import find_tables, read_tables
+from headstart.data.listing import Listing
+from headstart.data.locate import at_hand, locate, verify
+from headstart.data.own import own_images
+from headstart.data.source import Arrays, Source, check_counts
+from headstart.data.sources import SOURCES
+from headstart.data.spec import parse_spec, spec_name
+from headstart.data.splits import carve, chosen
+from headstart.errors import HeadstartError
 
+__all__ = ["load_collection", "load_dataset"]
 
-def dataset_names() -> tuple[str, ...]:
-    """The names that :func:`load_dataset` knows.
-
-    >>> dataset_names()
-    ('cifar10', 'digits')
-    """
-    return ("cifar10", "digits")
+TEST_FRACTION = 0.2
+TEST_SEED = 0
 
 
 def load_dataset(
     spec: str,
     *,
     limit: int | None = None,
+    per_class: int | None = None,
+    fraction: float | None = None,
     val_fraction: float = 0.1,
     seed: int = 0,
+    image_size: int | None = None,
+    max_bad: float = 0.01,
     root: Path | None = None,
 ) -> Dataset:
     """Load a dataset on the CPU, split into train, validation and test.
 
-    The validation split is carved from the official training images, stratified, by ``seed``; then ``limit``
-    of the remaining ones are chosen, stratified too. For one seed the first 1,000 are among the first 5,000,
-    and the validation images are the same for every limit. The test images never depend on any argument.
+    Official (or the user's own) splits are kept. Where there is no validation split, one is carved from the
+    training images, stratified, by ``seed``; where there is no test split, a stratified fifth is set aside that never
+    depends on any argument. Copies of an image stay on one side. Then ``limit``, ``per_class`` or ``fraction`` keeps
+    some of the training images, stratified too: for one seed the first 10 % are among the first 25 %, and the
+    validation images are the same for all.
 
     Args:
-        spec: ``"digits"`` (carried in the package), ``"cifar10"`` (downloaded once if not at hand) or
-            ``"cifar10:/path"``, the path of ``cifar-10-batches-bin``, of the folder around it, or of the
-            official ``.tar.gz``.
+        spec: one of :func:`~headstart.data.dataset_names`, such as ``"digits"`` (carried in the package) or
+            ``"cifar10"`` (downloaded once if not at hand); a name and where its files lie, such as
+            ``"cifar10:/data"``; or the path of the user's own images: a folder with one for each class, perhaps
+            within ``train``, ``val``, ``test``; a CSV or parquet file; a Hugging Face dataset directory. Columns can
+            be named behind it, as in ``"photos.parquet:label=kind"`` (also ``image=`` and ``split=``).
         limit: number of training images; all unless given.
-        val_fraction: share of the training images held back for validation, in [0, 1).
-        seed: of the two choices.
-        root: where downloads are kept; ``$HEADSTART_DATA`` unless given, else ``~/.cache/headstart``.
+        per_class: number of training images of each class.
+        fraction: share of the training images, in (0, 1].
+        val_fraction: share of the training images held back for validation, in [0, 1), where there is no such split.
+        seed: of the validation split and the choice.
+        image_size: side in pixels to resize to; by the dataset unless given.
+        max_bad: share of the image files that may be left out because they can't be decoded. They are named on stderr.
+        root: where downloads and decoded images are kept; ``$HEADSTART_DATA`` unless given, else
+            ``~/.cache/headstart``.
 
     Raises:
         HeadstartError: on an unknown name, on files that are missing, cut or altered, on a failed download,
-            or on a fraction or limit out of range.
+            or on a number out of range.
 
     >>> data = load_dataset("digits", limit=100)
     >>> len(data.train), len(data.val), len(data.test), data.image_size, data.channels
     (100, 144, 359, 8, 1)
     """
-    name, _, place = spec.partition(":")
+    found = load_collection(spec, image_size=image_size, max_bad=max_bad, root=root)
+    train = found.parts["train"]
+    if "test" in found.parts:
+        test = found.parts["test"]
+    else:
+        kept, held_back = carve(train.split, TEST_FRACTION, TEST_SEED, first=_first_copies(train))
+        # In file order, not in that of the draw, so that carving from the rest begins as it would anywhere.
+        train, test = _choose(train, kept.sort().values), _choose(train, held_back)
+    if "val" in found.parts:
+        val = found.parts["val"]
+        order, _ = carve(train.split, 0.0, seed, first=_first_copies(train))
+    else:
+        order, held_back = carve(train.split, val_fraction, seed, first=_first_copies(train))
+        val = _choose(train, held_back)
+    order = order[
+        chosen(train.split.labels[order], len(found.classes), limit=limit, per_class=per_class, fraction=fraction)
+    ]
+    return Dataset(
+        found.name, found.classes, train.split[order], val.split, test.split, found.mean, found.std, found.flip_ok
+    )
+
+
+def load_collection(
+    spec: str, *, image_size: int | None = None, max_bad: float = 0.01, root: Path | None = None
+) -> Collection:
+    """What ``spec`` names, in the parts it comes in; arguments and errors as for :func:`load_dataset`."""
+    name, place, options = parse_spec(spec)
+    root = data_root(root)
     if name == "digits":
-        if place:
+        if place is not None:
             raise HeadstartError(f"digits is carried in the package and takes no path, got {spec!r}: use 'digits'")
         pool, test = digits.read_digits()
-        classes, flip_ok = digits.CLASSES, False
-        mean, std = _statistics(pool)
-    elif name == "cifar10":
-        folder = cifar10.find_cifar10(Path(place).expanduser() if place else None, _root(root))
-        pool, test = cifar10.read_cifar10(folder)
-        classes, flip_ok = cifar10.CLASSES, True
-        mean, std = cifar10.MEAN, cifar10.STD
-    else:
-        raise unknown("dataset", name, dataset_names())
-    train, val = carve(pool, val_fraction, limit, seed)
-    return Dataset(name, classes, train, val, test, mean, std, flip_ok)
+        return from_splits(name, digits.CLASSES, {"train": pool, "test": test}, size=image_size)
+    if name is not None:
+        return _public(SOURCES[name], place, options, root, image_size, max_bad)
+    assert place is not None
+    listing = own_images(place, options)
+    # Nobody but the owner knows whether left and right matter.
+    return from_listing(spec_name(spec), listing, root, size=image_size, max_bad=max_bad, flip_ok=True)
 
 
-def _root(root: Path | None) -> Path:
-    if root is not None:
-        return Path(root)
-    # An empty variable counts as none: a path of "" would mean the current folder.
-    return Path(os.environ.get("HEADSTART_DATA") or "~/.cache/headstart").expanduser()
+def _public(
+    source: Source, place: Path | None, options: Mapping[str, str], root: Path, image_size: int | None, max_bad: float
+) -> Collection:
+    folder, content = _read(source, place, options, root)
+    if isinstance(content, Listing):
+        counts = {part: sum(p == part or (not p and part == "train") for p in content.parts) for part in source.counts}
+        _check(source, counts, len(content.classes), folder)
+        size = image_size or source.image_size
+        return from_listing(source.name, content, root, size=size, max_bad=max_bad, flip_ok=source.flip_ok)
+    splits, classes = content.splits, content.classes
+    _check(source, {part: len(split) for part, split in splits.items()}, len(classes), folder)
+    mean, std, flip_ok = source.mean, source.std, source.flip_ok
+    return from_splits(source.name, classes, splits, mean=mean, std=std, flip_ok=flip_ok, size=image_size)
 
 
-def _statistics(pool: Split) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel, pixels scaled to [0, 1]."""
-    pixels = pool.images.double() / 255
-    mean, std = pixels.mean((0, 2, 3)), pixels.std((0, 2, 3), correction=0)
-    return tuple(mean.tolist()), tuple(std.tolist())
+def _read(source: Source, place: Path | None, options: Mapping[str, str], root: Path) -> tuple[Path, Arrays | Listing]:
+    """Where the dataset was found and what is there: its official layout, or Hugging Face's tables of it."""
+    if place is not None and place.is_dir() and not at_hand(source, place):
+        tables = find_tables(place)
+        if tables:
+            return place, read_tables(place, tables, options)
+    folder = locate(source, place, root)
+    for file in source.files:
+        if file.unpacks_to is None and (folder / file.name).is_file():
+            verify(folder / file.name, file)
+    return folder, source.read(folder)
+
+
+def _check(source: Source, counts: dict[str, int], classes: int, folder: Path) -> None:
+    check_counts(source, counts, folder)
+    if classes != source.classes:
+        raise HeadstartError(f"{folder} holds {classes} classes of {source.name}, expected {source.classes}")
+
+
+def _first_copies(part: Part) -> Tensor | None:
+    """For each image the index of the first one with the same pixels; None where that was never hashed."""
+    if part.digests is None:
+        return None
+    _, first, inverse = np.unique(part.digests, axis=0, return_index=True, return_inverse=True)
+    return torch.from_numpy(first[inverse.reshape(-1)].astype(np.int64))
+
+
+def _choose(part: Part, index: Tensor) -> Part:
+    digests = None if part.digests is None else part.digests[index.numpy()]
+    names = [part.names[i] for i in index.tolist()] if part.names else ()
+    return Part(part.split[index], names, digests)

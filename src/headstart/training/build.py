@@ -66,4 +66,4 @@ def initialize(model: nn.Module, recipe: Recipe, dataset: Dataset) -> InitReport
 def sample_images(split: Split, count: int, seed: int) -> Tensor:
     """``count`` images of ``split`` (all, if it has fewer) as stored: uint8 (count, C, height, width)."""
     order = torch.randperm(len(split), generator=generator(seed, "sample"))[:count]
-    return split.images[order.to(split.images.device)]
+    return split[order.to(split.labels.device)].images

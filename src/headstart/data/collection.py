@@ -1,0 +1,159 @@
+"""A dataset as it was found: the parts it comes in, before a validation split is carved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from headstart.data.cache import decoded, digest
+from headstart.data.dataset import Split
+from headstart.data.listing import Listing
+from headstart.data.mapped import MappedSplit
+from headstart.errors import HeadstartError
+
+__all__ = ["Collection", "Part", "from_listing", "from_splits"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images that belong together, with a name for each if there is one.
+
+    Args:
+        split: n images.
+        names: n names, or none: then image i is called by its number.
+        digests: uint8 (n, 16), equal for equal pixels; None: not computed yet.
+    """
+
+    split: Split
+    names: Sequence[str] = ()
+    digests: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def name(self, index: int) -> str:
+        return self.names[index] if self.names else f"image {index}"
+
+    def hashed(self) -> np.ndarray:
+        """uint8 (n, 16), equal for equal pixels."""
+        if self.digests is not None:
+            return self.digests
+        images = self.split.images.cpu().numpy()
+        return np.frombuffer(b"".join(digest(image) for image in images), dtype=np.uint8).reshape(-1, 16)
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Images in one to three parts, ``"train"`` among them, and what is known of them.
+
+    Args:
+        name: of the dataset.
+        classes: name of each class, in label order.
+        parts: ``"train"`` and perhaps ``"val"`` and ``"test"``.
+        mean: of each channel over the training images, pixels scaled to [0, 1].
+        std: standard deviation, likewise.
+        flip_ok: whether a mirrored image keeps its label.
+        bad: name and reason of images that were left out.
+        notes: what a person should know.
+
+    Raises:
+        HeadstartError: if there are no training images, or if labels are out of range.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    parts: dict[str, Part]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    flip_ok: bool
+    bad: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if "train" not in self.parts or not len(self.parts["train"]):
+            raise HeadstartError(f"{self.name} has no training images: expected a part named train")
+        for kind, part in self.parts.items():
+            labels = part.split.labels
+            wrong = ((labels < 0) | (labels >= len(self.classes))).nonzero().flatten()
+            if len(wrong):
+                first = int(wrong[0])
+                raise HeadstartError(
+                    f"{kind} {part.name(first)} of {self.name} has label {int(labels[first])}: "
+                    f"expected 0 to {len(self.classes) - 1}, for {len(self.classes)} classes"
+                )
+
+
+def from_splits(
+    name: str,
+    classes: Iterable[str],
+    splits: Mapping[str, Split],
+    *,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+    flip_ok: bool = False,
+    size: int | None = None,
+) -> Collection:
+    """A collection of images that are in memory; mean and std are computed from the training images unless given.
+
+    ``size`` resizes them to another side (bilinear, antialiased).
+    """
+    height, width = splits["train"].image_shape[1:]
+    if size is not None and (height, width) != (size, size):
+        splits = {kind: Split(_resized(split.images, size), split.labels) for kind, split in splits.items()}
+        mean = std = None  # resizing smooths: the published deviation no longer holds
+    if mean is None or std is None:
+        mean, std = _statistics(splits["train"].images)
+    return Collection(name, tuple(classes), {k: Part(s) for k, s in splits.items()}, mean, std, flip_ok)
+
+
+def from_listing(
+    name: str, listing: Listing, root: Path, *, size: int | None, max_bad: float, flip_ok: bool
+) -> Collection:
+    """A collection of encoded images, decoded through the cache below ``root``."""
+    images = decoded(listing, name, root, size=size, max_bad=max_bad)
+    kinds = np.array([listing.parts[i] or "train" for i in images.kept])
+    labels = torch.tensor(listing.labels, dtype=torch.int64)[torch.from_numpy(images.kept)]
+    parts = {}
+    for kind in ("train", "val", "test"):
+        rows = np.flatnonzero(kinds == kind)
+        if len(rows):
+            chosen = torch.from_numpy(rows)
+            names = [listing.names[i] for i in images.kept[rows]]
+            parts[kind] = Part(MappedSplit(images.store, chosen, labels[chosen]), names, images.digests[rows])
+    train = np.flatnonzero(kinds == "train")
+    pixels = max(len(train), 1) * images.store.shape[2] * images.store.shape[3]
+    mean, std = _from_sums(images.sums[train].sum(0), pixels)
+    return replace(Collection(name, listing.classes, parts, mean, std, flip_ok), bad=images.bad, notes=listing.notes)
+
+
+def _statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Exact, by counting values: no floating-point copy of the images."""
+    values = np.arange(256, dtype=np.int64)
+    counts = np.zeros((images.shape[1], 256), dtype=np.int64)
+    for chunk in images.split(1024):
+        for channel in range(len(counts)):
+            counts[channel] += np.bincount(chunk[:, channel].reshape(-1).numpy(), minlength=256)
+    return _from_sums(np.stack([counts @ values, counts @ values**2], axis=1), int(counts[0].sum()))
+
+
+def _from_sums(sums: np.ndarray, pixels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, pixels scaled to [0, 1], from (C, 2) sums and sums of squares."""
+    mean = sums[:, 0] / pixels / 255
+    variance = sums[:, 1] / pixels / 255**2 - mean**2
+    # A channel of one value has no deviation; 1 leaves it at zero instead of dividing by zero.
+    std = np.where(variance > 1e-12, np.sqrt(np.maximum(variance, 0)), 1.0)
+    return tuple(mean.tolist()), tuple(std.tolist())
+
+
+def _resized(images: Tensor, size: int) -> Tensor:
+    chunks = []
+    for chunk in images.split(1024):
+        smooth = functional.interpolate(chunk.float(), (size, size), mode="bilinear", antialias=True)
+        chunks.append(smooth.round_().clamp_(0, 255).to(torch.uint8))
+    return torch.cat(chunks)

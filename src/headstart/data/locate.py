@@ -1,0 +1,141 @@
+"""Where a public dataset lies on this machine; if nowhere, download and unpack it."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import zlib
+from pathlib import Path
+
+from headstart.data.archive import unpack
+from headstart.data.disk import new_folder
+from headstart.data.download import checksum_of, download
+from headstart.data.source import RemoteFile, Source
+from headstart.errors import HeadstartError
+
+__all__ = ["at_hand", "locate", "verify"]
+
+
+def at_hand(source: Source, place: Path) -> Path | None:
+    """The folder at or below ``place`` that holds the dataset, if one does: as downloaded here or by torchvision."""
+    for base in (place, place / source.name):
+        for folder in ("", *source.folders):
+            if source.holds(base / folder):
+                return base / folder
+    return None
+
+
+def locate(source: Source, place: Path | None, root: Path) -> Path:
+    """The folder that holds the dataset, downloaded and unpacked first if need be.
+
+    Args:
+        source: which one.
+        place: the folder, one around it, or the official file or files; None for ``root``.
+        root: where downloads are kept, each dataset in a folder of its name.
+
+    Raises:
+        HeadstartError: if ``place`` doesn't hold the dataset, or if it can't be had or is not the official one.
+    """
+    if place is None:
+        return at_hand(source, root) or _unpacked(source, _downloaded(source, root), root)
+    if place.is_file():
+        if at_hand(source, place.parent) == place.parent:
+            return place.parent  # one file of the dataset, and the others are beside it
+        if [file.name for file in source.files] != [place.name]:
+            _refuse_other(source, place)
+        return at_hand(source, root) or _unpacked(source, [place], root)
+    found = at_hand(source, place)
+    if found is not None:
+        return found
+    archives = [place / file.name for file in source.files]
+    if archives and all(archive.is_file() for archive in archives):
+        return at_hand(source, root) or _unpacked(source, archives, root)
+    candidates = [place / folder for folder in ("", *source.folders) if (place / folder).is_dir()]
+    if not candidates:
+        raise HeadstartError(f"there is no folder {place}: {_what_to_name(source)}")
+    nearest = min(candidates, key=lambda folder: len(source.missing(folder)))
+    lacking = source.missing(nearest)[0].replace("|", " or ")
+    raise HeadstartError(f"expected {source.title} in {nearest}, found no {lacking}: {_what_to_name(source)}")
+
+
+def verify(path: Path, file: RemoteFile) -> None:
+    """Raise if a file at hand is not the published one, by content if it is gzipped and was packed anew."""
+    if file.checksum is None:
+        return
+    got = checksum_of(path, file.checksum.partition(":")[0])
+    if got == file.checksum:
+        return
+    if file.content is not None:
+        try:
+            inside = "sha256:" + hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest()
+        except (OSError, EOFError, zlib.error):
+            inside = ""
+        if inside == file.content:
+            return
+    raise HeadstartError(
+        f"{path} is not the official file: expected {file.checksum}, got {got}; delete it and download {file.url} again"
+    )
+
+
+def _downloaded(source: Source, root: Path) -> list[Path]:
+    if not source.files:
+        raise HeadstartError(f"{source.name} can't be downloaded without an account: {_what_to_name(source)}")
+    folder = root / "downloads" / source.name
+    return [_fetched(source, file, folder / file.name) for file in source.files]
+
+
+def _fetched(source: Source, file: RemoteFile, target: Path) -> Path:
+    if target.is_file():
+        return target  # from an earlier run that was cut after this file; verified before it is unpacked
+    instead = f"If you have it already, say where: {source.name}:/path/to/{source.folders[0] or file.name}"
+    for number, url in enumerate((file.url, *file.mirrors)):
+        try:
+            return download(url, target, checksum=file.checksum, size=file.size, instead=instead)
+        except HeadstartError:
+            if number == len(file.mirrors):
+                raise
+    raise AssertionError("unreachable: the last address returns or raises")
+
+
+def _unpacked(source: Source, files: list[Path], root: Path) -> Path:
+    """``root/NAME``, made whole or not at all from the official files. Downloads are removed afterwards."""
+    for path, file in zip(files, source.files, strict=True):
+        verify(path, file)
+    downloads = root / "downloads" / source.name
+    with new_folder(root / source.name) as part:
+        for path, file in zip(files, source.files, strict=True):
+            if file.unpacks_to is None:
+                _link_or_copy(path, part / file.name)
+            else:
+                unpack(path, part, at_most=file.unpacks_to, wanted=file.keeps)
+        if at_hand(source, part) is None:
+            raise HeadstartError(
+                f"the files of {source.name} unpacked well but hold no {source.missing(part)[0]}: "
+                "their layout has changed; please report it"
+            )
+    for path in files:
+        if path.parent == downloads:
+            path.unlink()
+    found = at_hand(source, root)
+    assert found is not None
+    return found
+
+
+def _link_or_copy(path: Path, target: Path) -> None:
+    import shutil
+
+    try:
+        os.link(path, target)
+    except OSError:  # another disk, or one without links
+        shutil.copyfile(path, target)
+
+
+def _refuse_other(source: Source, place: Path) -> None:
+    names = " or ".join(file.name for file in source.files) or "a folder"
+    raise HeadstartError(f"{place} is no file of {source.name}: expected {names}, or {_what_to_name(source)}")
+
+
+def _what_to_name(source: Source) -> str:
+    lies = source.folders[0] if source.folders and source.folders[0] else "its files"
+    return f"name the folder that holds {lies}, as in {source.name}:/path ({', '.join(source.needs[:4])} in it)"

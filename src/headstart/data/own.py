@@ -1,0 +1,47 @@
+"""The user's own images: which of the layouts a path has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from headstart.data.formats.folders import read_folders
+from headstart.data.formats.parquet import find_tables, read_tables
+from headstart.data.listing import EXTENSIONS, Listing
+from headstart.data.spec import dataset_names
+from headstart.data.tables import read_csv
+from headstart.errors import HeadstartError, unknown
+
+__all__ = ["own_images"]
+
+
+def own_images(place: Path, options: Mapping[str, str]) -> Listing:
+    """The images at ``place``: a folder of class folders, a CSV or parquet file, a Hugging Face dataset directory.
+
+    Args:
+        place: the path.
+        options: columns of a table by name, see :func:`~headstart.data.tables.choose_columns`.
+
+    Raises:
+        HeadstartError: if nothing is there, or nothing that is known.
+    """
+    if not place.exists():
+        if len(place.parts) == 1 and not place.suffix:
+            raise unknown("dataset", str(place), dataset_names())
+        raise HeadstartError(
+            f"there is no {place}: expected a folder with one folder for each class, a CSV or parquet file, "
+            f"or one of {', '.join(dataset_names())}"
+        )
+    if place.is_dir():
+        tables = find_tables(place)
+        if tables:
+            return read_tables(place, tables, options)
+        if options:
+            raise HeadstartError(f"{place} is a folder of images and has no columns, got {options}: leave them out")
+        return read_folders(place)
+    if place.suffix.lower() == ".csv":
+        return read_csv(place, options)
+    if place.suffix.lower() in (".parquet", ".arrow"):
+        return read_tables(place, [(place, "")], options)
+    what = "a single image" if place.suffix.lower() in EXTENSIONS else f"a file ending in {place.suffix or 'nothing'}"
+    raise HeadstartError(f"{place} is {what}: expected a folder with one folder for each class, a CSV or parquet file")
