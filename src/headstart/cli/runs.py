@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 Out = Annotated[Path | None, typer.Option("--out", help="Folder of the run; the same one again goes on.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable.")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Use that many training images.")]
+PerClass = Annotated[int | None, typer.Option("--per-class", help="Use that many training images of each class.")]
+Fraction = Annotated[float | None, typer.Option("--fraction", help="Use that share of the training images.")]
 Named = Annotated[str | None, typer.Option("--recipe", help="Start from a named recipe.")]
 Arms = Annotated[str, typer.Option("--init", help="Initializations, separated by commas.")]
 Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Seeds per initialization.")]
 Seed = Annotated[int, typer.Option("--seed", help="The (first) seed.")]
-Data = Annotated[str, typer.Argument(help="digits, cifar10, or cifar10:FOLDER.")]
+Data = Annotated[
+    str, typer.Argument(help="A path to your images, a known dataset (headstart data list), or NAME:PATH.")
+]
 
 
 @app.command()
@@ -43,10 +47,13 @@ def compare(
     out: Out = None,
     recipe: Named = None,
     limit: Limit = None,
+    per_class: PerClass = None,
+    fraction: Fraction = None,
     set_: Set = None,
 ) -> None:
     """Train each initialization with each seed on the same images in the same order; table, curves, heads."""
-    chosen = _recipe(dataset, recipe, limit, set_)
+    fewer = {"limit": limit, "per_class": per_class, "fraction": fraction}
+    chosen = _recipe(dataset, recipe, fewer, set_)
     arms = [arm.strip() for arm in init.split(",")]
     _compare(chosen, arms, list(range(seed, seed + seeds)), out or Path(f"runs/compare-{chosen.dataset_name}"))
 
@@ -60,14 +67,16 @@ def train(
     out: Out = None,
     recipe: Named = None,
     limit: Limit = None,
+    per_class: PerClass = None,
+    fraction: Fraction = None,
     set_: Set = None,
 ) -> None:
     """Train one model."""
     from headstart.reporting import save_figure
     from headstart.training import arm_folder, train
 
-    given = {"init": init, "seed": seed}
-    chosen = _recipe(dataset, recipe, limit, [*(set_ or []), *(f"{k}={v}" for k, v in given.items() if v is not None)])
+    given = {"limit": limit, "per_class": per_class, "fraction": fraction, "init": init, "seed": seed}
+    chosen = _recipe(dataset, recipe, given, set_)
     out = out or Path(f"runs/{chosen.dataset_name}-{arm_folder(chosen.init)}")
     console = Console()
     heads = out / "heads.png"
@@ -103,12 +112,23 @@ def inspect(
     show_paths(console, paths)
 
 
-def _recipe(dataset: str, name: str | None, limit: int | None, assignments: list[str] | None) -> Recipe:
+def _recipe(dataset: str, name: str | None, given: dict[str, Any], assignments: list[str] | None) -> Recipe:
+    """The named recipe, else the dataset's own or a recommended one (told with its reasons), changed as asked."""
+    from headstart.data import spec_place
     from headstart.training import named_recipe, recipe_for
 
-    recipe = recipe_for(dataset) if name is None else named_recipe(name)
-    changes = [f"dataset={dataset}", *([] if limit is None else [f"limit={limit}"]), *(assignments or [])]
-    return recipe.override(changes)
+    changes = [f"{key}={value}" for key, value in given.items() if value is not None]
+    changes = [*changes, *(assignments or [])]
+    spec = spec_place(dataset)
+    if name is not None:
+        return named_recipe(name).override([f"dataset={spec}", *changes])
+    advice = recipe_for(spec, changes)
+    if advice.reasons:
+        console = Console()
+        console.print(f"recommended for {advice.recipe.dataset_name} (change any of it with --set):", highlight=False)
+        for reason in advice.reasons:
+            console.print(f"  {reason}", style="cyan", markup=False, highlight=False, soft_wrap=True)
+    return advice.recipe
 
 
 def _compare(recipe: Recipe, arms: list[str], seeds: list[int], out: Path) -> None:

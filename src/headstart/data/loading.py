@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,13 +18,14 @@ from headstart.data.formats.parquet import find_tables, read_tables
 from headstart.data.listing import Listing
 from headstart.data.locate import at_hand, locate, verify
 from headstart.data.own import own_images
+from headstart.data.say import tell
 from headstart.data.source import Arrays, Source, check_counts
 from headstart.data.sources import SOURCES
 from headstart.data.spec import parse_spec, spec_name
 from headstart.data.splits import carve, chosen
 from headstart.errors import HeadstartError
 
-__all__ = ["load_collection", "load_dataset"]
+__all__ = ["find_public", "load_collection", "load_dataset"]
 
 TEST_FRACTION = 0.2
 TEST_SEED = 0
@@ -74,6 +76,7 @@ def load_dataset(
     (100, 144, 359, 8, 1)
     """
     found = load_collection(spec, image_size=image_size, max_bad=max_bad, root=root)
+    _warn_of_leakage(found, spec)
     train = found.parts["train"]
     if "test" in found.parts:
         test = found.parts["test"]
@@ -114,17 +117,25 @@ def load_collection(
     return from_listing(spec_name(spec), listing, root, size=image_size, max_bad=max_bad, flip_ok=True)
 
 
+def find_public(source: Source, root: Path) -> tuple[Path, dict[str, int]]:
+    """Get a public dataset if it is not at hand, read it, and return its folder and the images of each part.
+
+    Raises:
+        HeadstartError: if it can't be had, or is not what its authors released.
+    """
+    folder, content = _read(source, None, {}, root)
+    return folder, _counted(source, content, folder)
+
+
 def _public(
     source: Source, place: Path | None, options: Mapping[str, str], root: Path, image_size: int | None, max_bad: float
 ) -> Collection:
     folder, content = _read(source, place, options, root)
+    _counted(source, content, folder)
     if isinstance(content, Listing):
-        counts = {part: sum(p == part or (not p and part == "train") for p in content.parts) for part in source.counts}
-        _check(source, counts, len(content.classes), folder)
         size = image_size or source.image_size
         return from_listing(source.name, content, root, size=size, max_bad=max_bad, flip_ok=source.flip_ok)
     splits, classes = content.splits, content.classes
-    _check(source, {part: len(split) for part, split in splits.items()}, len(classes), folder)
     mean, std, flip_ok = source.mean, source.std, source.flip_ok
     return from_splits(source.name, classes, splits, mean=mean, std=std, flip_ok=flip_ok, size=image_size)
 
@@ -142,10 +153,19 @@ def _read(source: Source, place: Path | None, options: Mapping[str, str], root: 
     return folder, source.read(folder)
 
 
-def _check(source: Source, counts: dict[str, int], classes: int, folder: Path) -> None:
+def _counted(source: Source, content: Arrays | Listing, folder: Path) -> dict[str, int]:
+    """The images of each part; raise if they or the classes are not as many as the authors released."""
+    if isinstance(content, Listing):
+        # Where there is no official split, all images are for training until one is carved.
+        counts = dict(Counter(part or "train" for part in content.parts))
+    else:
+        counts = {part: len(split) for part, split in content.splits.items()}
     check_counts(source, counts, folder)
-    if classes != source.classes:
-        raise HeadstartError(f"{folder} holds {classes} classes of {source.name}, expected {source.classes}")
+    if len(content.classes) != source.classes:
+        raise HeadstartError(
+            f"{folder} holds {len(content.classes)} classes of {source.name}, expected {source.classes}"
+        )
+    return counts
 
 
 def _first_copies(part: Part) -> Tensor | None:
@@ -154,6 +174,16 @@ def _first_copies(part: Part) -> Tensor | None:
         return None
     _, first, inverse = np.unique(part.digests, axis=0, return_index=True, return_inverse=True)
     return torch.from_numpy(first[inverse.reshape(-1)].astype(np.int64))
+
+
+def _warn_of_leakage(found: Collection, spec: str) -> None:
+    """Say so where images of a given part are in the training part too; only if their hashes are known already."""
+    known = {kind: part.digests for kind, part in found.parts.items() if part.digests is not None}
+    train = {row.tobytes() for row in known.pop("train", ())}
+    for kind, digests in known.items():
+        count = sum(row.tobytes() in train for row in digests)
+        if count:
+            tell(f"LEAKAGE: {count:,} of {len(digests):,} {kind} images are in train too; headstart data check {spec}")
 
 
 def _choose(part: Part, index: Tensor) -> Part:

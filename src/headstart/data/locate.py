@@ -89,13 +89,14 @@ def _fetched(source: Source, file: RemoteFile, target: Path) -> Path:
     if target.is_file():
         return target  # from an earlier run that was cut after this file; verified before it is unpacked
     instead = f"If you have it already, say where: {source.name}:/path/to/{source.folders[0] or file.name}"
-    for number, url in enumerate((file.url, *file.mirrors)):
+    first: HeadstartError | None = None
+    for url in (file.url, *file.mirrors):
         try:
             return download(url, target, checksum=file.checksum, size=file.size, instead=instead)
-        except HeadstartError:
-            if number == len(file.mirrors):
-                raise
-    raise AssertionError("unreachable: the last address returns or raises")
+        except HeadstartError as error:
+            first = first or error
+    assert first is not None
+    raise first  # what is said of the official address
 
 
 def _unpacked(source: Source, files: list[Path], root: Path) -> Path:

@@ -30,7 +30,7 @@ def own_images(place: Path, options: Mapping[str, str]) -> Listing:
             raise unknown("dataset", str(place), dataset_names())
         raise HeadstartError(
             f"there is no {place}: expected a folder with one folder for each class, a CSV or parquet file, "
-            f"or one of {', '.join(dataset_names())}"
+            "or a name that `headstart data list` shows"
         )
     if place.is_dir():
         tables = find_tables(place)

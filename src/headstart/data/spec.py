@@ -48,6 +48,8 @@ def spec_place(spec: str) -> str:
     if known and not colon:
         return spec
     path = str(Path(place if known else text).expanduser().absolute())
+    if not Path(path).exists():
+        return spec  # the error will speak of what was typed
     return ":".join([*([name] if known else []), path, *(f"{key}={value}" for key, value in options.items())])
 
 

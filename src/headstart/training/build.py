@@ -23,7 +23,16 @@ __all__ = ["build_dataset", "build_model", "initialize", "sample_images"]
 
 def build_dataset(recipe: Recipe) -> Dataset:
     """The recipe's data, split by ``split_seed``: the same images for every seed and arm."""
-    dataset = load_dataset(recipe.dataset, limit=recipe.limit, val_fraction=recipe.val_fraction, seed=recipe.split_seed)
+    dataset = load_dataset(
+        recipe.dataset,
+        limit=recipe.limit,
+        per_class=recipe.per_class,
+        fraction=recipe.fraction,
+        val_fraction=recipe.val_fraction,
+        seed=recipe.split_seed,
+        image_size=recipe.image_size,
+        max_bad=recipe.max_bad,
+    )
     if recipe.flip and not dataset.flip_ok:
         raise HeadstartError(f"a mirrored image of {dataset.name} may mean something else; use --set flip=false.")
     if len(dataset.val) == 0:

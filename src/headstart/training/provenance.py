@@ -16,6 +16,9 @@ from headstart.training.recipes import RECIPES
 
 __all__ = ["command", "commit", "hardware", "versions"]
 
+# What a recommended recipe chooses by the data.
+RECOMMENDED = {"model", "width", "depth", "heads", "patch_size", "crop", "flip", "passes", "batch_size"}
+
 
 def versions() -> dict[str, str | None]:
     """Versions of Python and of the packages that decide the numbers; None for one that is not installed."""
@@ -65,18 +68,22 @@ def commit() -> str | None:
 
 def command(recipe: Recipe, arms: list[str], seeds: list[int]) -> str:
     """The shortest command that asks for this comparison, from the named recipe that lies nearest."""
+    named = {name: make() for name, make in RECIPES.items()}
+    near = {name: r for name, r in named.items() if r.dataset == recipe.dataset_name}
+    # A dataset without a recipe of its own begins with a recommended one: what that would choose is spelled out.
+    spell_out = set() if near else RECOMMENDED
+    near = near or {recipe.dataset_name: Recipe()}
 
     def changed(base: Recipe) -> list[str]:
         skip = {"dataset", "init", "seed"}
-        theirs, ours = base.portable(), recipe.portable()
-        keys = [key for key in ours if key not in skip and ours[key] != theirs[key]]
+        theirs, ours = base.model_dump(mode="json"), recipe.model_dump(mode="json")
+        keys = [key for key in ours if key not in skip and (ours[key] != theirs[key] or key in spell_out)]
         return [f"--set {key}={_text(ours[key])}" for key in keys]
 
-    named = {name: make() for name, make in RECIPES.items()}
-    near = {name: changed(r) for name, r in named.items() if r.dataset == recipe.dataset_name}
-    name = min(near, key=lambda n: (len(near[n]), n != recipe.dataset_name))
+    ways = {name: changed(base) for name, base in near.items()}
+    name = min(ways, key=lambda n: (len(ways[n]), n != recipe.dataset_name))
     words = ["headstart compare", recipe.dataset_name]
-    words += [f"--recipe {name}"] * (name != recipe.dataset_name) + near[name]
+    words += [f"--recipe {name}"] * (name != recipe.dataset_name) + ways[name]
     words += [f"--init {','.join(arms)}", f"--seeds {len(seeds)}"]
     return " ".join(words + [f"--seed {seeds[0]}"] * (seeds[0] != 0))
 

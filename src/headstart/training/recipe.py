@@ -9,12 +9,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from headstart.data import spec_name
 from headstart.errors import HeadstartError, unknown
 
 __all__ = ["Recipe"]
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+ADDED = ("per_class", "fraction", "image_size", "max_bad")
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -34,6 +36,10 @@ class Recipe(BaseModel):
     # data
     dataset: str = "digits"
     limit: Count | None = None  # keep that many training images, all classes alike
+    per_class: Count | None = None  # keep that many training images of each class
+    fraction: Annotated[float, Field(gt=0, le=1)] | None = None  # keep that share of the training images
+    image_size: Count | None = None  # resize to that many pixels a side; by the dataset unless given
+    max_bad: Share = 0.01  # share of unreadable image files that may be left out
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     split_seed: int = 0  # which images are kept and validated on: the same for every seed, so that runs can be paired
     crop: Annotated[int, Field(ge=0)] = 0  # random shift by up to that many pixels
@@ -95,11 +101,15 @@ class Recipe(BaseModel):
     @property
     def dataset_name(self) -> str:
         """The dataset without the place where it lies: ``cifar10`` for ``cifar10:/some/folder``."""
-        return self.dataset.partition(":")[0]
+        return spec_name(self.dataset)
 
     def portable(self) -> dict[str, Any]:
-        """All keys as JSON values, the dataset by name only: the same on every machine."""
-        return {**self.model_dump(mode="json"), "dataset": self.dataset_name}
+        """All keys as JSON values, the dataset by name only: the same on every machine.
+
+        Keys that later versions added are left out at their default, so that a recipe keeps its hash.
+        """
+        values = {**self.model_dump(mode="json"), "dataset": self.dataset_name}
+        return {k: v for k, v in values.items() if k not in ADDED or v != Recipe.model_fields[k].default}
 
     @property
     def config_hash(self) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from headstart.errors import unknown
 from headstart.training.recipe import Recipe
+from headstart.training.recommend import Recommendation, facts_of, recommend
 
 __all__ = ["RECIPES", "cifar10", "cifar10_small", "digits", "named_recipe", "recipe_for"]
 
@@ -75,10 +76,20 @@ def named_recipe(name: str) -> Recipe:
     return RECIPES[name]()
 
 
-def recipe_for(dataset: str) -> Recipe:
-    """The default recipe of a dataset: ``digits``, ``cifar10`` or ``cifar10:FOLDER``."""
+def recipe_for(dataset: str, changes: Iterable[str] = ()) -> Recommendation:
+    """The recipe of a dataset with ``changes`` (``key=value``) applied, and why it is that one.
+
+    ``digits`` and ``cifar10`` have recipes of their own. For other known datasets and for the user's own images one
+    is recommended by their number and size; own images are decoded for that, which is done once.
+
+    Raises :class:`~headstart.errors.HeadstartError` for a dataset that is not known or can't be read.
+    """
     name = dataset.partition(":")[0]
-    defaults = {"digits": digits, "cifar10": cifar10}
-    if name not in defaults:
-        raise unknown("dataset", dataset, defaults)
-    return defaults[name]().model_copy(update={"dataset": dataset})
+    own = {"digits": digits, "cifar10": cifar10}
+    if name in own:
+        recipe = own[name]().model_copy(update={"dataset": dataset})
+        return Recommendation(recipe.override(changes), ())
+    # What is asked of the data (a limit, a size) decides what is recommended for it.
+    facts = facts_of(Recipe(dataset=dataset).override(changes))
+    advice = recommend(dataset, facts)
+    return Recommendation(advice.recipe.override(changes), advice.reasons)

@@ -39,7 +39,7 @@ SOURCES = (
     Source(
         name="tiny_imagenet",
         title="Tiny-ImageNet, 200 classes of ImageNet at 64×64",
-        homepage="http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+        homepage="http://cs231n.stanford.edu/",
         licence="not stated by the authors; the images are from ImageNet, for non-commercial research",
         citation="Y. Le, X. Yang, Tiny ImageNet Visual Recognition Challenge, Stanford CS 231N, 2015",
         files=(
