@@ -91,7 +91,7 @@ def test_a_timm_model_by_name_in_one_line(seeded):
             lambda: timm_vit.VisionTransformer(
                 img_size=16, patch_size=4, embed_dim=48, depth=1, num_heads=3, qk_norm=True
             ),
-            "impulse",
+            "mimetic",
             "VisionTransformer normalises queries and keys (q_norm, k_norm)",
         ),
         (lambda: create_vit(width=48, depth=1, heads=3), "impulse:kernel=2", "kernel must be an odd number"),

@@ -13,6 +13,7 @@ from headstart.attention.measures import (
     shift_targets,
     target_mass,
 )
+from headstart.attention.swin import view_swin
 from headstart.attention.timm import view_timm
 from headstart.attention.view import AttentionView, Position
 from headstart.errors import UnsupportedModel
@@ -30,4 +31,6 @@ def attention_view(model: nn.Module) -> AttentionView:
     """
     if not isinstance(model, nn.Module):
         raise UnsupportedModel(f"expected a torch.nn.Module, got {type(model).__name__}.")
+    if hasattr(model, "layers") and hasattr(model, "patch_embed"):
+        return view_swin(model)
     return view_timm(model)

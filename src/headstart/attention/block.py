@@ -131,13 +131,16 @@ class BlockView:
         return q, k
 
     def fixed_logits(self, x: Tensor) -> Tensor:
-        """What the logits hold besides queries and keys: relative bias and mask, broadcastable to (B, H, N, N)."""
+        """What the logits hold besides queries and keys: relative bias and mask, broadcastable to (B, H, N, N).
+
+        One input of its own, such as LN(position embedding), stands for every window.
+        """
         fixed = x.new_zeros(1, 1, 1, 1)
         if self.bias is not None:
             fixed = fixed + self.bias.logits().to(x)
         if self.mask is not None:
             mask = self.mask.to(x)[:, None]
-            fixed = fixed + mask.repeat(len(x) // len(mask), 1, 1, 1)
+            fixed = fixed + mask.repeat(max(1, len(x) // len(mask)), 1, 1, 1)
         return fixed
 
     def visible(self) -> Tensor:

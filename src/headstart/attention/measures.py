@@ -68,13 +68,14 @@ def mean_attention(block: BlockView, x: Tensor) -> tuple[Tensor, Tensor]:
     """
     windows = 1 if block.mask is None else len(block.mask)
     step = max(1, 2**24 // (block.heads * x.shape[1] ** 2 * windows)) * windows
-    total, nats = x.new_zeros(block.heads, x.shape[1], x.shape[1]), x.new_zeros(block.heads)
+    total, nats, count = x.new_zeros(block.heads, x.shape[1], x.shape[1]), x.new_zeros(block.heads), 0
     for part in x.split(step):
         attention = block.maps(part)
         total += attention.sum(0)
-        nats += entropy(attention, block.prefix) * len(part)
+        nats += entropy(attention, block.prefix) * len(attention)
+        count += len(attention)
     shown = 1.0 if block.mask is None else block.visible().to(x).mean(0).clamp(min=1 / windows)
-    return total / len(x) / shown, nats / len(x)
+    return total / count / shown, nats / count
 
 
 def offset_profile(attention: Tensor, grid: tuple[int, int], prefix: int = 0) -> Tensor:

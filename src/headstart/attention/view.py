@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from headstart.attention.block import BlockView
 from headstart.errors import HeadstartError
 
-__all__ = ["AttentionView", "Position"]
+__all__ = ["AttentionView", "Position", "evaluating"]
 
-Visitor = Callable[[int, BlockView, Tensor], None]
+# Gets a block and what its heads read; may return what they are to read instead.
+Visitor = Callable[[int, BlockView, Tensor], "Tensor | None"]
 
 
 @dataclass
@@ -143,9 +144,9 @@ class AttentionView:
         """Run the model on ``images`` in evaluation mode, calling ``visitor(index, block, x)`` at every block.
 
         ``x`` (B, N, D) is what the block's heads read: the stream, normalised, in windows where attention is. What the
-        visitor writes to the block takes effect in the same pass, so one pass can solve block after block. ``first``
-        gets the stream (B, N, D) that enters the first block, ``last`` the one that leaves the last. Returns the
-        model's output.
+        visitor writes to the block takes effect in the same pass, so one pass can solve block after block; if it
+        changes the norm in front, it returns what that now gives. ``first`` gets the stream (B, N, D) that enters the
+        first block, ``last`` the one that leaves the last. Returns the model's output.
         """
         self.check_images(images)
         hooks = [
@@ -156,7 +157,7 @@ class AttentionView:
             if look is not None:
                 hooks.insert(0, _before(module, look))
         try:
-            with _evaluating(self.model), torch.no_grad():
+            with evaluating(self.model), torch.no_grad():
                 return self.model(images.to(self.device, self.dtype))
         finally:
             for hook in hooks:
@@ -189,18 +190,22 @@ class AttentionView:
             raise HeadstartError(f"images: expected shape {wanted} with B ≥ 1, got {tuple(images.shape)}.")
 
 
-def _before(module: nn.Module, look: Callable[[Tensor], None]) -> Any:
+def _before(module: nn.Module, look: Callable[[Tensor], Any]) -> Any:
     """A hook that hands ``look`` the tensor ``module`` is called with, a grid (B, h, w, D) as tokens (B, N, D)."""
 
-    def hook(_module: nn.Module, args: tuple, kwargs: dict) -> None:
+    def hook(_module: nn.Module, args: tuple, kwargs: dict) -> Any:
         x = args[0] if args else next(iter(kwargs.values()))
-        look(x.flatten(1, 2) if x.ndim == 4 else x)
+        instead = look(x.flatten(1, 2) if x.ndim == 4 else x)
+        if instead is None:
+            return None
+        instead = instead.to(x).view_as(x)
+        return (instead, *args[1:]), kwargs if args else {**kwargs, next(iter(kwargs)): instead}
 
     return module.register_forward_pre_hook(hook, with_kwargs=True)
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
     """The model in evaluation mode, afterwards as it was; PyTorch's fused encoder, which calls no hooks, off."""
     training = {module: module.training for module in model.modules()}
     fused = torch.backends.mha.get_fastpath_enabled()

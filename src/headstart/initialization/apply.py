@@ -89,9 +89,10 @@ def init_(
         images = images.to(view.device)
         if not torch.isfinite(images).all():
             raise HeadstartError("images: expected finite numbers, got NaN or infinity.")
-    if any(block.has_qk_norm for block in view.blocks) and not isinstance(chosen, Default):
+    if any(block.has_qk_norm for block in view.blocks) and not chosen.normalised_ok:
         raise UnsupportedModel(
-            f"{type(model).__name__} normalises queries and keys (q_norm, k_norm); no scheme sets that yet."
+            f"{type(model).__name__} normalises queries and keys (q_norm, k_norm), so that their size, which "
+            f"{chosen.name!r} sets, has no effect; use 'impulse'."
         )
     if generator is None:
         generator = torch.Generator().manual_seed(torch.initial_seed())
@@ -162,9 +163,9 @@ def _shortfalls(report: InitReport) -> list[str]:
         return []
     worst = max(off, key=lambda h: report.asked[h.block] - h.target_mass)  # type: ignore[index]
     return [
-        f"{len(off)} of {len(report.heads)} heads are more than {_TOLERANCE} below the sharpness asked for; furthest is "
-        f"block {worst.block} head {worst.head}, {worst.target_mass:.2f} instead of {report.asked[worst.block]:.2f}: "
-        f"on {report.measured_on} other patches beat the target in too many rows."
+        f"{len(off)} of {len(report.heads)} heads are more than {_TOLERANCE} below the sharpness asked for; furthest "
+        f"is block {worst.block} head {worst.head}, {worst.target_mass:.2f} instead of "
+        f"{report.asked[worst.block]:.2f}: on {report.measured_on} other patches beat the target in too many rows."
     ]
 
 

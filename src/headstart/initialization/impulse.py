@@ -62,6 +62,7 @@ class Impulse(Scheme):
     pseudo_input: str = "position"
 
     name: ClassVar[str] = "impulse"
+    normalised_ok: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if isinstance(self.sharpness, list):
@@ -102,9 +103,9 @@ class Impulse(Scheme):
             nonlocal spread
             spread = stream.double().square().mean().sqrt().item()
 
-        def begin(index: int, block: BlockView, x: Tensor) -> None:
+        def begin(index: int, block: BlockView, x: Tensor) -> Tensor | None:
             write_values(block, self.value, depth, spread, draw, reserved)
-            start(index, block, x, None if sharpness is None else sharpness[index])
+            return start(index, block, x, None if sharpness is None else sharpness[index])
 
         if images is None:
             for index, block in enumerate(view.blocks):

@@ -24,6 +24,7 @@ class Default(Scheme):
     """Leaves the model as its library made it."""
 
     name: ClassVar[str] = "default"
+    normalised_ok: ClassVar[bool] = True
 
     def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
         return None

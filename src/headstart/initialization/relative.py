@@ -30,16 +30,16 @@ def write_table(block: BlockView, bias: RelativeBias, targets: Tensor, x: Tensor
     entries = [_entry(index, target, block.prefix) for target in targets]
     bias.write(torch.zeros_like(bias.read()))
     queries, keys = block.queries_keys(x)
-    still = block.fixed_logits(x) if block.mask is not None else None
+    still = block.fixed_logits(x)[:, 0] if block.mask is not None else None
     scale = block.scale if block.temperature is None else 1.0
 
-    def logits(head: int) -> tuple[Tensor, Tensor]:
-        content = queries[:, head] @ keys[:, head].transpose(-1, -2) * scale
+    def logits(head: int, rows: Tensor) -> tuple[Tensor, Tensor]:
+        content = queries[:, head, rows] @ keys[:, head].transpose(-1, -2) * scale
         if still is not None:
-            content = content + still[:, 0]
-        return content, (index == entries[head]).to(x)
+            content = content + still[:, rows]
+        return content, (index[rows] == entries[head]).to(x)
 
-    gain = fit_gain(logits, block, targets, sharpness)
+    gain = fit_gain(logits, len(x), block, targets, sharpness)
     table = torch.zeros_like(bias.read(), dtype=torch.float64)
     table[entries, range(block.heads)] = gain
     bias.write(table)

@@ -22,6 +22,7 @@ from headstart.initialization.sincos import sharpest_weights
 
 __all__ = ["Constants", "find_constants", "write_constants"]
 
+_QUIET = 0.25  # content that meets the constants is noise to the pattern: its weights start smaller
 _LOUD = 4.0  # how much larger constants are than content where both are normalised together
 _ROWS = 48  # that the weights of the planes are chosen on: enough to see every difference of positions many times
 _RIDGE = 0.05  # of ‖LN(x)‖² = D: how exactly prefix tokens are to be told from patches
@@ -87,27 +88,32 @@ def _weights(angles: Tensor, patches: int) -> Tensor:
     return sharpest_weights(waves, rows, len(angles[0]))
 
 
-def write_constants(block: BlockView, found: Constants, targets: Tensor, x: Tensor, sharpness: float) -> None:
+def write_constants(block: BlockView, found: Constants, targets: Tensor, x: Tensor, sharpness: float) -> float:
     """Give a block's queries and keys their constants, scaled so that the mean target mass on ``x`` is ``sharpness``.
 
     The constants are the biases of the projections; where a projection has none, LayerNorm's shift is set to one in
     every channel and the weights read the constant from the channels' mean, which is exact because LayerNorm makes the
-    mean of everything else zero (the values are kept blind to it). Weights that read content stay, less that mean.
+    mean of everything else zero (the values are kept blind to it). Weights that read content stay, at a quarter.
     Prefix tokens, which no rotation turns, get neither: no row is drawn to them, and their own rows attend evenly.
+    Returns by how much LayerNorm's shift was raised.
     """
     one = _one(block)
-    for name in "qkv" if one is not None else "":
+    raised = 0.0 if one is None else 1.0 - float(x.mean())
+    for name in "qkv":
         weight = block.read(name)
-        block.write(name, weight - weight.mean(1, keepdim=True))
+        if one is not None:
+            weight = weight - weight.mean(1, keepdim=True)
+        block.write(name, weight if name == "v" else _QUIET * weight)
     if one is not None:
         x = x - x.mean(-1, keepdim=True) + 1.0
-    keep = 1 - x @ _prefix_reader(x, block.prefix)  # (n, N): one at patches, near zero at prefix tokens
-    content = [x[:, None] @ block.read(name).double() for name in "qk"]
-    constant = [keep[:, None, :, None] * c[:, None] for c in (found.q, found.k)]  # (n, H, N, R)
+    keep = 1 - x @ _prefix_reader(x, block.prefix).to(x)  # (n, N): one at patches, near zero at prefix tokens
+    content = [x[:, None] @ block.read(name).to(x) for name in "qk"]
+    constant = [keep[:, None, :, None] * c[:, None].to(x) for c in (found.q, found.k)]  # (n, H, N, R)
     fit = _fit_normalised if block.has_qk_norm else _fit_sizes
     sizes = fit(block, content, constant, targets, sharpness)
     for name, unit, size in zip("qk", (found.q, found.k), sizes, strict=True):
         _write_constant(block, name, unit * size[:, None], one, x)
+    return raised
 
 
 def _fit_sizes(
@@ -119,10 +125,11 @@ def _fit_sizes(
     """
     turn = block.rotate or (lambda t: t)
     bare = [turn(c) for c in constant]
-    size = fit_gain(lambda h: (None, _meet(bare[0], bare[1], h, block)), block, targets, sharpness).sqrt()
-    keys = turn(content[1] + size[:, None, None] * constant[1])
-    still, moving = turn(content[0]), turn(size[:, None, None] * constant[0])
-    more = fit_gain(lambda h: (_meet(still, keys, h, block), _meet(moving, keys, h, block)), block, targets, sharpness)
+    want = (len(bare[0]), block, targets, sharpness)
+    size = fit_gain(lambda h, rows: (None, _meet(bare[0], bare[1], h, rows, block)), *want).sqrt()
+    keys = turn(content[1] + size.to(bare[0])[:, None, None] * constant[1])
+    still, moving = turn(content[0]), turn(size.to(bare[0])[:, None, None] * constant[0])
+    more = fit_gain(lambda h, rows: (_meet(still, keys, h, rows, block), _meet(moving, keys, h, rows, block)), *want)
     return [size * more, size]
 
 
@@ -134,14 +141,15 @@ def _fit_normalised(
     loud = _LOUD * max(float(c.square().mean().sqrt()) for c in content) * block.head_dim**0.5
     norms = (block.q_norm, block.k_norm)
     q, k = (turn(normalise(norm, a + loud * b)) for norm, a, b in zip(norms, content, constant, strict=True))
-    gain = fit_gain(lambda h: (None, _meet(q, k, h, block)), block, targets, sharpness, shared=True)
+    want = (len(q), block, targets, sharpness)
+    gain = fit_gain(lambda h, rows: (None, _meet(q, k, h, rows, block)), *want, shared=True)
     for norm in norms:
         reset_norm(norm, float(gain[0].sqrt()))
     return [torch.full_like(gain, loud)] * 2
 
 
-def _meet(q: Tensor, k: Tensor, head: int, block: BlockView) -> Tensor:
-    return q[:, head] @ k[:, head].transpose(-1, -2) * block.scale
+def _meet(q: Tensor, k: Tensor, head: int, rows: Tensor, block: BlockView) -> Tensor:
+    return q[:, head, rows] @ k[:, head].transpose(-1, -2) * block.scale
 
 
 def _one(block: BlockView) -> Tensor | None:
@@ -161,10 +169,12 @@ def _one(block: BlockView) -> Tensor | None:
 
 def _prefix_reader(x: Tensor, prefix: int) -> Tensor:
     """W (D,) with x @ w ≈ 1 at prefix tokens and small elsewhere, blind to the channels' mean."""
-    tokens = x[:, :prefix].mean(0)
+    tokens = x[:, :prefix].double().mean(0)
     tokens = tokens - tokens.mean(-1, keepdim=True)
     gram = tokens @ tokens.T + _RIDGE * x.shape[-1] * torch.eye(prefix).to(tokens)
-    return tokens.T @ torch.linalg.solve(gram, tokens.new_ones(prefix)) if prefix else tokens.new_zeros(x.shape[-1])
+    return (
+        tokens.T @ torch.linalg.solve(gram, tokens.new_ones(prefix)) if prefix else torch.zeros(x.shape[-1]).to(tokens)
+    )
 
 
 def _write_constant(block: BlockView, name: str, constant: Tensor, one: Tensor | None, x: Tensor) -> None:

@@ -43,6 +43,7 @@ class Scheme:
     whiten: bool = dataclasses.field(default=False, kw_only=True)
 
     name: ClassVar[str] = ""
+    normalised_ok: ClassVar[bool] = False  # whether it can start models that normalise queries and keys
 
     @property
     def uses_images(self) -> bool:

@@ -17,11 +17,12 @@ from headstart.errors import HeadstartError
 
 __all__ = ["check_sharpness", "few", "fit_gain", "per_block"]
 
-Logits = Callable[[int], "tuple[Tensor | None, Tensor]"]
+Logits = Callable[[int, Tensor], "tuple[Tensor | None, Tensor]"]
 
 _STEPS = 30
 _TOLERANCE = 1e-5  # of the mean mass
-_LOGITS = 2**22  # per head: more images than that needs change the mean mass by less than it varies between images
+_LOGITS = 2**21  # per head, shared among the images: more change the mean mass by less than it varies between images
+_ROWS = 16  # of each image, at least
 
 
 @dataclass(frozen=True)
@@ -51,47 +52,58 @@ def per_block(sharpness: float | tuple[float, ...], blocks: int) -> list[float]:
 
 
 def few(x: Tensor, windows: int = 1) -> Tensor:
-    """As many of the inputs ``x`` (n, N, D) as the fit needs, in float64; whole images of ``windows`` each."""
-    count = max(1, _LOGITS // x.shape[1] ** 2 // windows) * windows
-    return x[:count].double()
+    """As many of the inputs ``x`` (n, N, D) as the fit needs, whole images of ``windows`` each.
+
+    Several are kept in float32, whose rounding is far below what differs between images; one alone is exact in float64.
+    """
+    count = max(1, _LOGITS // (_ROWS * x.shape[1]) // windows) * windows
+    return x.double() if len(x) == 1 else x[:count].float()
 
 
-def fit_gain(logits: Logits, block: BlockView, targets: Tensor, sharpness: float, *, shared: bool = False) -> Tensor:
+def fit_gain(
+    logits: Logits, count: int, block: BlockView, targets: Tensor, sharpness: float, *, shared: bool = False
+) -> Tensor:
     """The gain g (H,) with which the mean target mass is ``sharpness``.
 
-    ``logits(h)`` gives two parts, (n, N, N) or less that broadcasts: attention is softmax(fixed + g·unit), and the mass
-    mean 1 / Σ_j exp(l_pj − l_pt) of these logits l over images and patch rows p with a target t in the grid
-    (``targets``, (H, T)) that the block's mask does not hide. The bracket grows by doubling and false position closes
-    it. Where the mass stops growing before it reaches ``sharpness`` (another patch beats the target in too many rows),
-    the gain of the highest mass found is returned. ``shared``: one gain for all heads, for their mean mass.
+    ``logits(h, rows)`` gives two parts for head h and the tokens ``rows`` (r,), each (n, r, N) or less that broadcasts:
+    attention is softmax(fixed + g·unit), and the mass mean 1 / Σ_j exp(l_pj − l_pt) of these logits l over ``count``
+    inputs and patch rows p with a target t in the grid (``targets``, (H, T)) that the block's mask does not hide. Of
+    many inputs only some rows are taken, since images differ more than rows do. The bracket grows by doubling and false
+    position closes it. Where the mass stops growing before it reaches ``sharpness`` (another patch beats the target in
+    too many rows), the gain of the highest mass found is returned. ``shared``: one gain for all heads, for their mean
+    mass.
     """
-    heads = [_below(*logits(h), target, block) for h, target in enumerate(targets.to(block.device))]
+    step = count * block.patches * (block.prefix + block.patches) // _LOGITS
+    step = step + 1 - step % 2  # odd, so that it meets every column of the usual even grid
+    heads = [_below(logits, head, target, step, block) for head, target in enumerate(targets.to(block.device))]
     groups = [heads] if shared else [[head] for head in heads]
     gains = [_fit(group, sharpness) for group in groups]
     return torch.tensor(gains, dtype=torch.float64, device=block.device).expand(len(heads))
 
 
-def _below(fixed: Tensor | None, unit: Tensor, targets: Tensor, block: BlockView) -> _Mass:
-    rows = (targets >= 0).nonzero()[:, 0]
+def _below(logits: Logits, head: int, targets: Tensor, step: int, block: BlockView) -> _Mass:
+    rows = (targets >= 0).nonzero()[::step, 0]
+    columns = targets[rows] + block.prefix
 
     def against_target(part: Tensor) -> Tensor:
-        part = part.reshape(-1, *part.shape[-2:])[:, rows + block.prefix]
-        columns = (targets[rows] + block.prefix).expand(len(part), -1)[..., None]
-        return part - part.gather(-1, columns)
+        part = part.reshape(-1, *part.shape[-2:])
+        return part - part.gather(-1, columns.expand(len(part), -1)[..., None])
 
+    fixed, unit = logits(head, rows + block.prefix)
     below = against_target(unit)
     extra = None if fixed is None else against_target(fixed)
     shown: Tensor | None = None
     if block.mask is not None:
-        shown = block.visible()[:, rows + block.prefix, targets[rows] + block.prefix].to(below)
+        shown = block.visible()[:, rows + block.prefix, columns].to(below)
         count = max(len(below), 1 if extra is None else len(extra))
         shown = shown.repeat(max(1, count // len(shown)), 1)
 
     def mass(gain: float) -> float:
         relative = below * gain if extra is None else below * gain + extra
-        share = relative.exp().sum(-1).reciprocal()
+        share = relative.exp_().sum(-1).reciprocal()
         if shown is not None:
-            return ((share * shown).sum() / shown.sum()).item()
+            times = shown.sum(0)  # that each row shows its target; rows count alike, as in target_mass
+            return ((share * shown).sum(0) / times.clamp(min=1))[times > 0].mean().item()
         return share.mean().item()
 
     return _Mass(mass, below.abs().mean().item())

@@ -1,7 +1,8 @@
 """How a block's heads are made to look at their targets, for each way in which position reaches attention.
 
 A start writes the weights of one block: ``start(index, block, x, sharpness)``, where ``x`` (n, N, D) is what the
-block's heads read, and ``sharpness`` the target mass asked for, or ``None`` for a solver's own.
+block's heads read, and ``sharpness`` the target mass asked for, or ``None`` for a solver's own. It returns what they
+read afterwards if it changed the norm in front of them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Start", "absolute_start", "check_source", "relative_start", "rotary_start"]
 
-Start = Callable[[int, BlockView, Tensor, "float | None"], None]
+Start = Callable[[int, BlockView, Tensor, "float | None"], "Tensor | None"]
 QK = tuple[Tensor, Tensor]
 
 
@@ -40,8 +41,8 @@ def absolute_start(problem: Problem, solver: Solver, scheme: Impulse) -> Start:
         if sharpness is not None:
             parts = _parts(solve, index, block, x, (q, k), solver.fits)
             gain = fit_gain(
-                lambda head: (None, _logits(block, parts, head)),
-                block, problem.targets[index], sharpness, shared=block.has_qk_norm,
+                lambda head, rows: (None, _logits(block, parts, head, rows)),
+                sum(len(part) for _, part in parts), block, problem.targets[index], sharpness, shared=block.has_qk_norm,
             )  # fmt: skip
             if block.has_qk_norm:  # scaling Q and K would be normalised away; a norm without scale leaves it at one
                 for norm in (block.q_norm, block.k_norm):
@@ -66,11 +67,11 @@ def _parts(solve: Solve, index: int, block: BlockView, x: Tensor, found: QK, fit
     return [(solve(index, block, one), few(other)), (solve(index, block, other), few(one))]
 
 
-def _logits(block: BlockView, parts: list[tuple[QK, Tensor]], head: int) -> Tensor:
-    """The logits (n, N, N) of one head over all parts."""
+def _logits(block: BlockView, parts: list[tuple[QK, Tensor]], head: int, rows: Tensor) -> Tensor:
+    """The logits (n, r, N) of one head and the tokens ``rows`` over all parts."""
     found = []
     for (q, k), x in parts:
-        queries, keys = x @ q[head], x @ k[head]
+        queries, keys = x[:, rows] @ q[head].to(x), x @ k[head].to(x)
         if block.has_qk_norm:
             queries, keys = normalise(block.q_norm, queries), normalise(block.k_norm, keys)
         found.append(queries @ keys.transpose(-1, -2) * block.scale)
@@ -98,10 +99,11 @@ def rotary_start(problem: Problem) -> Start:
         angles[:] = angles or [found]
         return found
 
-    def start(index: int, block: BlockView, x: Tensor, sharpness: float | None) -> None:
+    def start(index: int, block: BlockView, x: Tensor, sharpness: float | None) -> Tensor | None:
         assert sharpness is not None
         targets = problem.targets[index].to(block.device)
-        write_constants(block, constants(block, targets), targets, few(x), sharpness)
+        shift = write_constants(block, constants(block, targets), targets, few(x), sharpness)
+        return x + shift if shift else None
 
     return start
 

@@ -1,0 +1,82 @@
+"""What adapters are put together from: how a library lays out projections, and the error that names what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from headstart.attention.block import Projection
+from headstart.errors import UnsupportedModel
+
+__all__ = [
+    "Missing",
+    "UnitNorm",
+    "as_conv",
+    "as_identity",
+    "as_linear",
+    "fused",
+    "missing_in",
+    "separate",
+    "table_index",
+]
+
+Missing = Callable[[str], UnsupportedModel]
+
+
+def missing_in(model: nn.Module) -> Missing:
+    """A maker of errors that name the model's class first."""
+    return lambda what: UnsupportedModel(f"{type(model).__name__}: {what}")
+
+
+class UnitNorm(nn.Module):
+    """x / ‖x‖ over the last axis: cosine attention's queries and keys (2111.09883)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.normalize(x, dim=-1)
+
+
+def fused(weight: Tensor, size: int, biases: dict[str, Tensor | None], out: nn.Linear) -> Projection:
+    """Q, K and V stacked in one ``weight`` (3·size, in), with one bias (3·size,) under "qkv" or one for each name."""
+
+    def projection(name: str) -> tuple[Tensor, Tensor | None]:
+        if name == "o":
+            return out.weight.data, None if out.bias is None else out.bias.data
+        rows = slice("qkv".index(name) * size, ("qkv".index(name) + 1) * size)
+        stacked, own = biases.get("qkv"), biases.get(name)
+        bias = stacked.data[rows] if stacked is not None else own.data if own is not None else None
+        return weight.data[rows], bias
+
+    return projection
+
+
+def separate(**layers: nn.Linear) -> Projection:
+    """Q, K, V and O (``q=``, ``k=``, ``v=``, ``o=``) as linear layers of their own."""
+
+    def projection(name: str) -> tuple[Tensor, Tensor | None]:
+        layer = layers[name]
+        return layer.weight.data, None if layer.bias is None else layer.bias.data
+
+    return projection
+
+
+def as_linear(layer: Any) -> nn.Linear | None:
+    return layer if isinstance(layer, nn.Linear) else None
+
+
+def as_conv(layer: Any) -> nn.Conv2d | None:
+    return layer if isinstance(layer, nn.Conv2d) else None
+
+
+def as_identity(layer: Any) -> nn.Module:
+    """The module itself, or the identity in the place of none."""
+    return layer if isinstance(layer, nn.Module) else nn.Identity()
+
+
+def table_index(grid: tuple[int, int]) -> Tensor:
+    """The usual index of a relative bias table with (2h−1)·(2w−1) entries: (T, T), entry of query − key."""
+    y, x = (c.flatten() for c in torch.meshgrid(torch.arange(grid[0]), torch.arange(grid[1]), indexing="ij"))
+    dy, dx = y[:, None] - y + grid[0] - 1, x[:, None] - x + grid[1] - 1
+    return dy * (2 * grid[1] - 1) + dx
