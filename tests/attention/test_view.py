@@ -121,7 +121,7 @@ def headless(model: nn.Module, name: str) -> nn.Module:
         (lambda: nn.Linear(3, 3), "Linear: no patch grid found; looked for patch_embed.grid_size"),
         (
             lambda: small_timm(pos_embed="none"),
-            "VisionTransformer: no absolute position embedding found; looked for pos_embed.",
+            "VisionTransformer: no absolute position embedding found; looked for pos_embed,",
         ),
         (lambda: small_timm(block_fn=timm_vit.ResPostBlock, init_values=0.1), "blocks[0] is a ResPostBlock"),
         (lambda: small_timm(block_fn=timm_vit.ParallelScalingBlock), "blocks[0] is a ParallelScalingBlock"),
