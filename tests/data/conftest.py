@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,25 @@ def write(path: Path, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
+
+
+def mat(arrays: dict[str, np.ndarray]) -> bytes:
+    """A MATLAB file of level 5 of two-dimensional (or larger) bytes, as the format's description says."""
+
+    def element(kind: int, data: bytes) -> bytes:
+        return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+    content = b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM"
+    for name, array in arrays.items():
+        matrix = element(6, struct.pack("<II", 9, 0)) + element(5, np.array(array.shape, "<i4").tobytes())
+        matrix += element(1, name.encode()) + element(2, array.astype(np.uint8).tobytes(order="F"))
+        content += element(14, matrix)
+    return content
+
+
+@pytest.fixture(name="mat")
+def mat_fixture() -> Callable[[dict[str, np.ndarray]], bytes]:
+    return mat
 
 
 @pytest.fixture(name="encoded")

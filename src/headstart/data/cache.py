@@ -113,7 +113,7 @@ def _found_or_made(listing: Listing, name: str, place: Path, size: int | None, m
     if len(listing) - len(known) > max_bad * len(listing):
         # Decoding would say the same, later.
         _judge(tuple(_reasons(listing, headers)), len(listing), max_bad)
-    size = size or side_for([min(header.height, header.width) for header in known])
+    size = size or side_for([header.side for header in known])
     grey = all(header.grey for header in known)
     channels = 1 if grey else 3
     content.update(f"{LAYOUT} {channels} {size}".encode())

@@ -14,7 +14,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 __all__ = ["BadImage", "Header", "decode", "read_header"]
 
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F"})
-EXIF_ORIENTATION = 0x0112
 
 
 class BadImage(Exception):
@@ -23,11 +22,10 @@ class BadImage(Exception):
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of an image without decoding its pixels; height and width as it is to be looked at."""
+    """What is known of an image without decoding its pixels: whether it is grey, and its shorter side in pixels."""
 
     grey: bool
-    height: int
-    width: int
+    side: int
 
 
 def read_header(content: bytes) -> Header:
@@ -37,10 +35,7 @@ def read_header(content: bytes) -> Header:
         BadImage: if it is empty or of no known format.
     """
     with _opened(content) as image:
-        width, height = image.size
-        if image.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8):  # lying on its side
-            width, height = height, width
-        return Header(image.mode in GREY_MODES, height, width)
+        return Header(image.mode in GREY_MODES, min(image.size))
 
 
 def decode(content: bytes, size: int, *, grey: bool) -> np.ndarray:
@@ -60,16 +55,19 @@ def decode(content: bytes, size: int, *, grey: bool) -> np.ndarray:
     Raises:
         BadImage: if it is empty, cut, of no known format, or too large to be meant.
     """
-    with _opened(content) as image:
+    with _opened(content) as opened:
         try:
-            image.load()
+            opened.load()
+            image = _eight_bits(ImageOps.exif_transpose(opened))
+            if image.mode not in ("L", "RGB"):
+                image = image.convert("RGB")  # some modes know no other way, not even to grey
+            image = image.convert("L" if grey else "RGB")
+            if image.size != (size, size):
+                image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
+        except BadImage:
+            raise
         except Exception as error:  # Pillow's plugins raise what they like: OSError, SyntaxError, struct.error …
             raise BadImage(str(error) or type(error).__name__) from error
-        image = ImageOps.exif_transpose(image)
-        image = _eight_bits(image)
-        image = image.convert("L" if grey else "RGB")
-        if image.size != (size, size):
-            image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
         pixels = np.asarray(image)
         return pixels[None] if grey else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
