@@ -161,13 +161,11 @@ def rows_of_paths(
 
 
 def _part_column(columns: Mapping[str, Sequence[Any]]) -> str | None:
-    """A column of train, val and test: by its values, whatever it is called."""
-    fitting = [
-        name
-        for name, values in columns.items()
-        if values and isinstance(values[0], str) and {str(value).strip().lower() for value in values} <= PARTS.keys()
-    ]
-    return _by_name(fitting, PART_NAMES) or (fitting[0] if fitting else None)
+    """A column of train, val and test: by its values, whatever it is called; by some of them if its name says so."""
+    words = {name: {str(value).strip().lower() for value in values} for name, values in columns.items()}
+    # Some known words are enough here: the others are an error to be told, not a reason to mix all parts.
+    named = _by_name([name for name in columns if words[name] & PARTS.keys()], PART_NAMES)
+    return named or next((name for name in columns if words[name] and words[name] <= PARTS.keys()), None)
 
 
 def _by_name(names: Sequence[str], usual: Sequence[str]) -> str | None:
