@@ -13,13 +13,14 @@ from headstart.attention.measures import (
     shift_targets,
     target_mass,
 )
+from headstart.attention.mixer import MixingView, view_mixer
 from headstart.attention.swin import view_swin
 from headstart.attention.timm import view_timm
 from headstart.attention.view import AttentionView, Position
 from headstart.errors import UnsupportedModel
 
 __all__ = [
-    "AttentionView", "BlockView", "Position", "RelativeBias", "UnsupportedModel",
+    "AttentionView", "BlockView", "MixingView", "Position", "RelativeBias", "UnsupportedModel",
     "attention_view", "entropy", "mean_attention", "offset_of", "offset_profile", "shift_targets", "target_mass",
 ]  # fmt: skip
 
@@ -31,6 +32,8 @@ def attention_view(model: nn.Module) -> AttentionView:
     """
     if not isinstance(model, nn.Module):
         raise UnsupportedModel(f"expected a torch.nn.Module, got {type(model).__name__}.")
+    if hasattr(model, "stem") and hasattr(model, "blocks"):
+        return view_mixer(model)
     if hasattr(model, "layers") and hasattr(model, "patch_embed"):
         return view_swin(model)
     return view_timm(model)

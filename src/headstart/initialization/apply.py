@@ -27,6 +27,7 @@ SCHEMES: dict[str, type[Scheme]] = {
     scheme.name: scheme for scheme in (Default, Mimetic, ReleasedMimetic, Conditioned, NormMatched, Impulse)
 }
 _TOLERANCE = 0.03  # a head further than this from the sharpness asked for is reported
+_FAINT = 0.05  # a LayerScale below this is reported
 _FAR = 10.0  # a frequency's gain beyond this factor is reported
 
 
@@ -89,6 +90,10 @@ def init_(
         images = images.to(view.device)
         if not torch.isfinite(images).all():
             raise HeadstartError("images: expected finite numbers, got NaN or infinity.")
+    if view.source == "mixing" and not isinstance(chosen, (Default, Impulse)):
+        raise UnsupportedModel(
+            f"{type(model).__name__} mixes tokens without queries and keys, which {chosen.name!r} sets; use 'impulse'."
+        )
     if any(block.has_qk_norm for block in view.blocks) and not chosen.normalised_ok:
         raise UnsupportedModel(
             f"{type(model).__name__} normalises queries and keys (q_norm, k_norm), so that their size, which "
@@ -97,7 +102,7 @@ def init_(
     if generator is None:
         generator = torch.Generator().manual_seed(torch.initial_seed())
     work = _single(view)
-    restore = work.snapshot(mlp=bool(chosen.mlp_mean) or work.source == "fixed")
+    restore = work.snapshot(mlp=bool(chosen.mlp_mean) or work.source in ("fixed", "rotary"))
     try:
         with torch.no_grad():
             aim = _apply(chosen, work, Draw(generator, work.device), images)
@@ -136,11 +141,17 @@ def _report(
     measured_on = "position embedding" if images is None else f"{len(images)} images"
     heads, maps, gain = look(view, images, aim)
     report = InitReport(spec, heads, measured_on, gain=gain)
-    if gain is None and generator is not None and images is None and view.uniform:
+    if gain is None and generator is not None and images is None and view.uniform and view.source != "mixing":
         report.gain = predicted_gain(view, maps, content_std(view), generator)
     if aim is not None:
         report.asked = aim.sharpness
         report.notes = [*aim.notes, *_shortfalls(report)]
+    scale = min((float(b.layer_scale.abs().max()) for b in view.blocks if b.layer_scale is not None), default=1.0)
+    if aim is not None and scale < _FAINT:
+        report.notes.append(
+            f"LayerScale multiplies what heads add by {scale:.0e}: they look at their targets, and say little until it "
+            "has grown; build the model with init_values nearer one to feel their start at once."
+        )
     # Only of a start: a trained network may well have learned such a filter.
     if (
         generator is not None

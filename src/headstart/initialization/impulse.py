@@ -17,7 +17,7 @@ from headstart.initialization.offsets import Offsets, block_offsets
 from headstart.initialization.scheme import Aim, Scheme
 from headstart.initialization.sharpness import per_block
 from headstart.initialization.solvers import SOLVERS, Problem
-from headstart.initialization.starts import absolute_start, check_source, relative_start, rotary_start
+from headstart.initialization.starts import absolute_start, check_source, mixing_start, relative_start, rotary_start
 from headstart.initialization.values import RESERVING, VALUES, content_std, reserve_position, write_values
 
 __all__ = ["Impulse"]
@@ -94,6 +94,8 @@ class Impulse(Scheme):
             start = relative_start(problem)
         elif source == "rotary":
             start = rotary_start(problem)
+        elif source == "mixing":
+            start = mixing_start(problem, self.value)
         else:
             start = absolute_start(problem, solver, self)
         reserved = reserve_position(view) if source == "fixed" and self.value in RESERVING else None
@@ -104,7 +106,8 @@ class Impulse(Scheme):
             spread = stream.double().square().mean().sqrt().item()
 
         def begin(index: int, block: BlockView, x: Tensor) -> Tensor | None:
-            write_values(block, self.value, depth, spread, draw, reserved)
+            if source != "mixing":
+                write_values(block, self.value, depth, spread, draw, reserved)
             return start(index, block, x, None if sharpness is None else sharpness[index])
 
         if images is None:

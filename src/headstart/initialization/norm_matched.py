@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from headstart.attention import AttentionView
+from headstart.errors import HeadstartError
 from headstart.initialization.draw import Draw
 from headstart.initialization.impulse import Impulse
 from headstart.initialization.scheme import Aim, Scheme
@@ -35,6 +36,8 @@ class NormMatched(Scheme):
         return self.whiten or self.to.uses_images
 
     def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
+        if view.absolute is None or view.source not in ("learned", "fixed"):
+            raise HeadstartError(f"norm-matched needs an absolute position embedding; here position is {view.source}.")
         weights = [{name: block.read(name) for name in "qkvo"} for block in view.blocks]
         table = view.position.table.detach().clone()
         self.to.apply(view, draw, images)

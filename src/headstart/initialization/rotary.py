@@ -14,18 +14,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from headstart.attention import BlockView
+from headstart.attention import AttentionView, BlockView
 from headstart.errors import UnsupportedModel
 from headstart.initialization.qk_norm import normalise, reset_norm
 from headstart.initialization.sharpness import fit_gain
 from headstart.initialization.sincos import sharpest_weights
+from headstart.initialization.values import reserve
 
-__all__ = ["Constants", "find_constants", "write_constants"]
+__all__ = ["Constants", "find_constants", "reserve_prefix", "write_constants"]
 
 _QUIET = 0.25  # content that meets the constants is noise to the pattern: its weights start smaller
 _LOUD = 4.0  # how much larger constants are than content where both are normalised together
 _ROWS = 48  # that the weights of the planes are chosen on: enough to see every difference of positions many times
-_RIDGE = 0.05  # of ‖LN(x)‖² = D: how exactly prefix tokens are to be told from patches
+_RIDGE = 1e-3  # of ‖LN(x)‖² = D: how exactly prefix tokens are to be told from patches
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,25 @@ def _one(block: BlockView) -> Tensor | None:
         )
     shift.detach().fill_(1.0)
     return torch.full((block.width,), 1 / block.width, dtype=torch.float64, device=block.device)
+
+
+def reserve_prefix(view: AttentionView) -> Tensor:
+    """Keep the prefix tokens' directions for them alone, so that patches can be told from them exactly: (D, P).
+
+    They are the tokens less their channels' mean, which LayerNorm removes. Nothing else writes there afterwards.
+    """
+    rows = view.position_tokens()[: view.prefix]
+    if len(rows) == 0:
+        return rows.T
+    rows = rows - rows.mean(1, keepdim=True)
+    _, s, vh = torch.linalg.svd(rows, full_matrices=False)
+    directions = vh[s > 1e-5 * s[0].clamp(min=1e-12)].T
+    reserve(view, directions)
+    if view.absolute is not None:
+        table = view.absolute.table.detach()
+        patches = table[0, -view.patches :].double()
+        table[0, -view.patches :] = (patches - patches @ directions @ directions.T).to(table)
+    return directions
 
 
 def _prefix_reader(x: Tensor, prefix: int) -> Tensor:

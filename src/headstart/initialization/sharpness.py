@@ -123,7 +123,8 @@ def _fit(heads: list[_Mass], sharpness: float) -> float:
             break
         low, miss_low, high = high, miss_high, 2 * high
         miss_high = miss(high)
-        best = max(best, (miss_high, high))
+        if miss_high > best[0] + _TOLERANCE:  # of gains that do alike, the smallest
+            best = (miss_high, high)
     else:
         return best[1]
     side = 0

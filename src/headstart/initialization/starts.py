@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from headstart.attention import BlockView
+from headstart.attention import BlockView, MixingView
 from headstart.errors import HeadstartError
+from headstart.initialization.mixing import covered, write_mixing
 from headstart.initialization.qk_norm import normalise, reset_norm
 from headstart.initialization.relative import write_table
-from headstart.initialization.rotary import Constants, find_constants, write_constants
+from headstart.initialization.rotary import Constants, find_constants, reserve_prefix, write_constants
 from headstart.initialization.sharpness import few, fit_gain
 from headstart.initialization.solvers import Problem, Solve, Solver
-from headstart.initialization.values import zero_bias
+from headstart.initialization.values import content_std, zero_bias
 
 if TYPE_CHECKING:
     from headstart.initialization.impulse import Impulse
 
-__all__ = ["Start", "absolute_start", "check_source", "relative_start", "rotary_start"]
+__all__ = ["Start", "absolute_start", "check_source", "mixing_start", "relative_start", "rotary_start"]
 
 Start = Callable[[int, BlockView, Tensor, "float | None"], "Tensor | None"]
 QK = tuple[Tensor, Tensor]
@@ -91,6 +92,7 @@ def relative_start(problem: Problem) -> Start:
 def rotary_start(problem: Problem) -> Start:
     """Constant queries and keys, which the rotation itself makes peak at the offset."""
     known: dict[int, list[Constants]] = {}  # blocks that share their rotation share most of the work
+    reserved = reserve_prefix(problem.view)
 
     def constants(block: BlockView, targets: Tensor) -> Constants:
         assert block.rotate is not None
@@ -102,8 +104,22 @@ def rotary_start(problem: Problem) -> Start:
     def start(index: int, block: BlockView, x: Tensor, sharpness: float | None) -> Tensor | None:
         assert sharpness is not None
         targets = problem.targets[index].to(block.device)
+        written = block.read("o").double()
+        block.write("o", written - written @ reserved @ reserved.T)
         shift = write_constants(block, constants(block, targets), targets, few(x), sharpness)
         return x + shift if shift else None
+
+    return start
+
+
+def mixing_start(problem: Problem, value: str) -> Start:
+    """A Mixer's hidden units read a patch and write to another; rows they do not reach have no target."""
+    spread = content_std(problem.view)
+
+    def start(index: int, block: BlockView, x: Tensor, sharpness: float | None) -> None:
+        assert isinstance(block, MixingView) and sharpness is not None
+        problem.targets[index] = covered(block, problem.targets[index])
+        write_mixing(block, problem.targets[index], sharpness, value, len(problem.targets), spread)
 
     return start
 

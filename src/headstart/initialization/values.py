@@ -88,6 +88,11 @@ def balanced_values(width: int, heads: int, head_dim: int, strength: float, draw
     return v, strength * turned.transpose(1, 2)
 
 
+def contrast_strength(depth: int, spread: float) -> float:
+    """What one of ``depth`` blocks takes from a patch, of what its heads look at; ``spread`` is the stream's size."""
+    return _CONTRAST / depth * spread
+
+
 def content_std(view: AttentionView) -> float:
     """Root mean square of the stream that enters the first block, expected for images of unit variance.
 
@@ -105,18 +110,23 @@ def content_std(view: AttentionView) -> float:
 def reserve_position(view: AttentionView) -> Tensor:
     """Keep the directions of a fixed position embedding for position alone; returns them, orthonormal (D, k).
 
-    They are those the table varies in, but for any below 10⁻⁵ of the strongest: some 14 to 40 of D. What the patch
-    embedding and the MLPs write into them is removed, so that no content hides where a token is; ``write_values`` keeps
-    the heads out too.
+    They are those the table varies in, but for any below 10⁻⁵ of the strongest: some 14 to 40 of D.
     """
     table = view.position.table.detach()[0, -view.patches :].double()
     _, s, vh = torch.linalg.svd(table - table.mean(0), full_matrices=False)
     reserved = vh[s > 1e-5 * s[0]].T
+    reserve(view, reserved)
+    return reserved
+
+
+def reserve(view: AttentionView, directions: Tensor) -> None:
+    """Remove what the patch embedding and the MLPs write into ``directions`` (D, k, orthonormal) of the stream, so that
+    no content hides what stands there; ``write_values`` keeps the heads out too.
+    """
     writers = [view.patch_embed, *(block.mlp_out for block in view.blocks)]
     for parameter in (p.detach() for writer in writers if writer is not None for p in writer.parameters()):
         rows = parameter.double().reshape(view.width, -1)
-        parameter.copy_((rows - reserved @ (reserved.T @ rows)).view_as(parameter))
-    return reserved
+        parameter.copy_((rows - directions @ (directions.T @ rows)).view_as(parameter))
 
 
 def zero_bias(block: BlockView, *names: str) -> None:
@@ -143,7 +153,7 @@ def write_values(
         v, o = mimetic_values(*sizes, *_MIXES[kind], draw)
     else:
         if kind == "contrast":
-            v, o = contrast_values(*sizes, _CONTRAST / depth * spread, draw)
+            v, o = contrast_values(*sizes, contrast_strength(depth, spread), draw)
         else:
             v, o = balanced_values(*sizes, (_BALANCE / depth) ** 0.5 * spread, draw)
         if reserved is not None:
