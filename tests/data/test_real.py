@@ -91,9 +91,10 @@ def test_fashion_mnist_is_complete_and_by_its_content_the_published_one(fashion:
     for split in (data.train, data.val, data.test):
         assert split.labels.bincount().tolist() == [len(split) // 10] * 10
     assert (data.channels, data.image_size, data.classes[0], data.classes[9]) == (1, 28, "T-shirt/top", "Ankle boot")
-    # The values that papers and libraries use.
-    assert data.mean == pytest.approx((0.2860,), abs=5e-5)
-    assert data.std == pytest.approx((0.3530,), abs=5e-5)
+    # What the source states, against what is computed.
+    pixels = load_collection(f"fashion_mnist:{fashion}").parts["train"].split.images.double() / 255
+    assert data.mean == pytest.approx((pixels.mean().item(),), abs=5e-5)
+    assert data.std == pytest.approx((pixels.std(correction=0).item(),), abs=5e-5)
 
 
 def test_the_copies_of_fashion_mnist_are_found(fashion: Path) -> None:

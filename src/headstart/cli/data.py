@@ -65,7 +65,7 @@ def info(name: Name) -> None:
     rows = {
         "name": source.name,
         "what": source.title,
-        "images": f"{numbers}; {source.image_size}×{source.image_size}, {source.channels} channels",
+        "images": f"{numbers}; {source.image_size}×{source.image_size}, {'grey' if source.channels == 1 else 'colour'}",
         "classes": str(source.classes),
         "mean": ", ".join(map(str, source.mean)) if source.mean else computed,
         "std": ", ".join(map(str, source.std)) if source.std else computed,

@@ -113,9 +113,17 @@ def from_splits(
 
 
 def from_listing(
-    name: str, listing: Listing, root: Path, *, size: int | None, max_bad: float, flip_ok: bool
+    name: str,
+    listing: Listing,
+    root: Path,
+    *,
+    size: int | None,
+    max_bad: float,
+    flip_ok: bool,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
 ) -> Collection:
-    """A collection of encoded images, decoded through the cache below ``root``."""
+    """A collection of encoded images, decoded through the cache below ``root``; mean and std as for splits."""
     images = decoded(listing, name, root, size=size, max_bad=max_bad)
     kinds = np.array([listing.parts[i] or "train" for i in images.kept])
     labels = torch.tensor(listing.labels, dtype=torch.int64)[torch.from_numpy(images.kept)]
@@ -126,9 +134,10 @@ def from_listing(
             chosen = torch.from_numpy(rows)
             names = [listing.names[i] for i in images.kept[rows]]
             parts[kind] = Part(MappedSplit(images.store, chosen, labels[chosen]), names, images.digests[rows])
-    train = np.flatnonzero(kinds == "train")
-    pixels = max(len(train), 1) * images.store.shape[2] * images.store.shape[3]
-    mean, std = _from_sums(images.sums[train].sum(0), pixels)
+    if mean is None or std is None:
+        train = np.flatnonzero(kinds == "train")
+        pixels = max(len(train), 1) * images.store.shape[2] * images.store.shape[3]
+        mean, std = _from_sums(images.sums[train].sum(0), pixels)
     return replace(Collection(name, listing.classes, parts, mean, std, flip_ok), bad=images.bad, notes=listing.notes)
 
 

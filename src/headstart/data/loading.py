@@ -132,12 +132,14 @@ def _public(
 ) -> Collection:
     folder, content = _read(source, place, options, root)
     _counted(source, content, folder)
+    # At another size than the official one the published statistics no longer hold.
+    official = image_size in (None, source.image_size)
+    mean, std = (source.mean, source.std) if official else (None, None)
     if isinstance(content, Listing):
-        size = image_size or source.image_size
-        return from_listing(source.name, content, root, size=size, max_bad=max_bad, flip_ok=source.flip_ok)
+        size, flip_ok = image_size or source.image_size, source.flip_ok
+        return from_listing(source.name, content, root, size=size, max_bad=max_bad, flip_ok=flip_ok, mean=mean, std=std)
     splits, classes = content.splits, content.classes
-    mean, std, flip_ok = source.mean, source.std, source.flip_ok
-    return from_splits(source.name, classes, splits, mean=mean, std=std, flip_ok=flip_ok, size=image_size)
+    return from_splits(source.name, classes, splits, mean=mean, std=std, flip_ok=source.flip_ok, size=image_size)
 
 
 def _read(source: Source, place: Path | None, options: Mapping[str, str], root: Path) -> tuple[Path, Arrays | Listing]:

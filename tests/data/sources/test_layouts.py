@@ -245,3 +245,14 @@ def test_every_source_is_described(name: str) -> None:
         # An archive may not shrink; what it may grow to is stated.
         archive = file.name.endswith((".tar.gz", ".tgz", ".zip"))
         assert archive == (file.unpacks_to is not None)
+
+
+def test_published_statistics_hold_at_the_official_size(tmp_path: Path, encoded: Encoded, released: Released) -> None:
+    published = {"mean": (0.5, 0.4, 0.3), "std": (0.2, 0.2, 0.2)}
+    released("eurosat", {"train": 4}, classes=2, **published)
+    for seed in range(4):
+        kind = ("AnnualCrop", "SeaLake")[seed % 2]
+        write(tmp_path / "2750" / kind / f"{seed}.jpg", encoded(seed, (64, 64), kind="JPEG"))
+    assert load_collection(f"eurosat:{tmp_path}").mean == (0.5, 0.4, 0.3)
+    assert load_collection(f"eurosat:{tmp_path}", image_size=64).std == (0.2, 0.2, 0.2)
+    assert load_collection(f"eurosat:{tmp_path}", image_size=32).mean != (0.5, 0.4, 0.3)

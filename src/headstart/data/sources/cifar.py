@@ -1,18 +1,20 @@
 """CIFAR-10 and CIFAR-100 in their official binary layout: 50,000 training and 10,000 test images, colour 32×32.
 
-A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009. The archives that torchvision downloads
-hold the same images pickled, which Headstart does not load.
+A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009. What torchvision downloads, the Python
+version, is read too where it lies, without unpickling it.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from headstart.data.dataset import Split
 from headstart.data.download import checksum_of
 from headstart.data.formats.binary import read_records
+from headstart.data.formats.opcodes import read_lists
 from headstart.data.source import Arrays, RemoteFile, Source
 from headstart.errors import HeadstartError
 
@@ -31,29 +33,46 @@ MD5_10 = {
     "data_batch_5.bin": "53f37980c15c3d472c316c40844f3f0d",
     "test_batch.bin": "803d5f7f4d78ea53de84dbe85f74fb6d",
 }
-RECORD_10, RECORD_100 = 1 + 3 * 32 * 32, 2 + 3 * 32 * 32
+# The same batches in the Python version; checked too, so that only the published bytes are ever looked into.
+MD5_10_PYTHON = {
+    "data_batch_1": "c99cafc152244af753f735de768cd75f",
+    "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+    "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+    "data_batch_4": "634d18415352ddfa80567beed471001a",
+    "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+    "test_batch": "40351d587109b95175f43aff81a1287e",
+}
+MD5_100_PYTHON = {
+    "train": "16019d7e3df5f24257cddd939b257f8d",
+    "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+    "meta": "7973b15100ade9c7d40fb424638fde48",
+}
+KEYS = frozenset(
+    ("data", "labels", "fine_labels", "coarse_labels", "filenames", "batch_label", "fine_label_names",
+     "coarse_label_names")
+)  # fmt: skip
+RECORD_10 = 1 + 3 * 32 * 32
 BATCH = 10_000  # images in a file of CIFAR-10
 
 
 def read_cifar10(folder: Path) -> Arrays:
-    """Read the six files, each checked by its size and published MD5.
+    """Read the six files of the binary or the Python version, each checked by its published MD5.
 
     Raises:
         HeadstartError: if a file was cut or altered; names the file, what was expected and what was got.
     """
     splits = []
-    for name, md5 in MD5_10.items():
+    for name, plain in zip(MD5_10, MD5_10_PYTHON, strict=True):
         path = folder / name
+        if not path.exists():
+            splits.append(_python_batch(folder / plain, MD5_10_PYTHON[plain], "labels"))
+            continue
         size = path.stat().st_size
         if size != BATCH * RECORD_10:
             raise HeadstartError(
                 f"{path} is not whole: expected {BATCH * RECORD_10:,} bytes, got {size:,}; delete it and load again"
             )
-        got = checksum_of(path, "md5")
-        if got != f"md5:{md5}":
-            raise HeadstartError(
-                f"{path} was altered: expected MD5 {md5}, got {got.removeprefix('md5:')}; delete it and load again"
-            )
+        _verify(path, MD5_10[name])
         splits.append(read_records(path, label_bytes=1))
     *train, test = splits
     images, labels = torch.cat([s.images for s in train]), torch.cat([s.labels for s in train])
@@ -61,10 +80,35 @@ def read_cifar10(folder: Path) -> Arrays:
 
 
 def read_cifar100(folder: Path) -> Arrays:
-    """Read the two files and the names of the hundred fine classes beside them."""
-    classes = (folder / "fine_label_names.txt").read_text().split()
-    splits = {part: read_records(folder / f"{part}.bin", label_bytes=2) for part in ("train", "test")}
-    return Arrays(splits, tuple(classes))
+    """Read the two files of the binary or the Python version, and the names of the hundred fine classes beside them."""
+    names, parts = folder / "fine_label_names.txt", ("train", "test")
+    if names.exists():
+        splits = {part: read_records(folder / f"{part}.bin", label_bytes=2) for part in parts}
+        return Arrays(splits, tuple(names.read_text().split()))
+    splits = {part: _python_batch(folder / part, MD5_100_PYTHON[part], "fine_labels") for part in parts}
+    _verify(folder / "meta", MD5_100_PYTHON["meta"])
+    classes = read_lists(folder / "meta", KEYS)["fine_label_names"]
+    return Arrays(splits, tuple(str(name) for name in classes))
+
+
+def _python_batch(path: Path, md5: str, key: str) -> Split:
+    _verify(path, md5)
+    lists = read_lists(path, KEYS)
+    labels = torch.tensor([value for value in lists.get(key, []) if isinstance(value, int)])
+    # Beside the pixels there are only the short names of their type.
+    pixels = max((value for value in lists.get("data", []) if isinstance(value, str)), key=len, default="")
+    if not len(labels) or len(pixels) != len(labels) * 3 * 32 * 32:
+        raise HeadstartError(
+            f"{path} holds {len(labels):,} labels and {len(pixels):,} bytes of pixels: expected 3,072 for each label"
+        )
+    images = np.frombuffer(bytearray(pixels, "latin-1"), dtype=np.uint8).reshape(-1, 3, 32, 32)
+    return Split(torch.from_numpy(images), labels.to(torch.int64))
+
+
+def _verify(path: Path, md5: str) -> None:
+    got = checksum_of(path, "md5").removeprefix("md5:")
+    if got != md5:
+        raise HeadstartError(f"{path} was altered: expected MD5 {md5}, got {got}; delete it and load again")
 
 
 SOURCES = (
@@ -83,8 +127,8 @@ SOURCES = (
                 unpacks_to=184_400_000,
             ),
         ),
-        folders=("cifar-10-batches-bin",),
-        needs=tuple(MD5_10),
+        folders=("cifar-10-batches-bin", "cifar-10-batches-py"),
+        needs=tuple(f"{name}|{plain}" for name, plain in zip(MD5_10, MD5_10_PYTHON, strict=True)),
         read=read_cifar10,
         counts={"train": 50_000, "test": 10_000},
         classes=10,
@@ -109,8 +153,8 @@ SOURCES = (
                 unpacks_to=184_450_000,
             ),
         ),
-        folders=("cifar-100-binary",),
-        needs=("train.bin", "test.bin", "fine_label_names.txt"),
+        folders=("cifar-100-binary", "cifar-100-python"),
+        needs=("train.bin|train", "test.bin|test", "fine_label_names.txt|meta"),
         read=read_cifar100,
         counts={"train": 50_000, "test": 10_000},
         classes=100,

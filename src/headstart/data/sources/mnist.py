@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -100,7 +101,7 @@ KMNIST_FILES = _files(
 
 
 def _source(
-    name: str, raw: str, files: tuple[RemoteFile, ...], classes: tuple[str, ...], *, flip_ok: bool, **about: str
+    name: str, raw: str, files: tuple[RemoteFile, ...], classes: tuple[str, ...], *, flip_ok: bool, **about: Any
 ) -> Source:
     return Source(
         name=name,
@@ -113,7 +114,7 @@ def _source(
         image_size=28,
         channels=1,
         flip_ok=flip_ok,
-        **about,  # type: ignore[arg-type]
+        **about,
     )
 
 
@@ -124,6 +125,8 @@ SOURCES = (
         MNIST_FILES,
         tuple("0123456789"),
         flip_ok=False,
+        mean=(0.1307,),
+        std=(0.3081,),
         title="MNIST, handwritten digits",
         homepage="http://yann.lecun.com/exdb/mnist/",
         licence="CC BY-SA 3.0",
@@ -136,6 +139,8 @@ SOURCES = (
         FASHION_FILES,
         FASHION,
         flip_ok=True,
+        mean=(0.2860,),
+        std=(0.3530,),
         title="Fashion-MNIST, ten kinds of clothes",
         homepage="https://github.com/zalandoresearch/fashion-mnist",
         licence="MIT",

@@ -66,6 +66,8 @@ SOURCES = (
         counts={"train": 73_257, "test": 26_032},
         classes=10,
         image_size=32,
+        mean=(0.4377, 0.4438, 0.4728),
+        std=(0.1980, 0.2010, 0.1970),
         note="The 531,131 extra images are not used.",
     ),
 )
