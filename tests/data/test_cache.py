@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.data import cache, disk, load_collection, load_dataset
+from headstart.data import disk, filling, load_collection, load_dataset
 from headstart.data.mapped import MappedSplit
 from headstart.errors import HeadstartError
 
@@ -106,7 +106,7 @@ def test_bad_files_are_named_with_the_reason_and_left_out(
     for _ in range(2):  # the second start says it too
         found = load_collection(str(place))
         told = capsys.readouterr().err
-        assert "left out 2 of 200 images: cat/7.png (the file is empty); dog/8.png (" in told
+        assert told.count("left out 2 of 200 images: cat/7.png (the file is empty); dog/8.png (") == 1
         assert [name for name, _ in found.bad] == ["cat/7.png", "dog/8.png"]
         assert len(found.parts["train"]) == 198
         assert "cat/7.png" not in found.parts["train"].names
@@ -120,7 +120,7 @@ def test_too_many_bad_files_stop_it_and_leave_nothing(photos: Photos, own_root: 
     with pytest.raises(
         HeadstartError,
         match=r"1 of 20 images can't be used, more than the share of 0\.01 .*: cat/7\.png \(no known image format "
-        r".*allow more with --set max_bad=0\.05",
+        r".*allow more: --set max_bad=0\.05",
     ):
         load_collection(str(place))
     assert not (own_root / "decoded").exists()
@@ -175,12 +175,12 @@ def test_an_interrupted_decoding_leaves_nothing(
     photos: Photos, own_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = photos({"cat": 4, "dog": 4})
-    decode = cache.decode
-    monkeypatch.setattr(cache, "decode", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
+    decode = filling.decode
+    monkeypatch.setattr(filling, "decode", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         load_collection(str(place))
     assert [*(own_root / "decoded").iterdir()] == []
-    monkeypatch.setattr(cache, "decode", decode)
+    monkeypatch.setattr(filling, "decode", decode)
     assert len(load_collection(str(place)).parts["train"]) == 8
 
 
@@ -191,6 +191,46 @@ def test_a_cut_cache_is_told(photos: Photos, own_root: Path) -> None:
         file.truncate(100)
     with pytest.raises(HeadstartError, match=r"was altered: images\.bin is not of shape .*; delete the folder"):
         load_collection(str(place))
+
+
+def test_a_file_that_can_no_longer_be_read_is_not_kept_as_bad(
+    photos: Photos, own_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = photos({"cat": 4, "dog": 4})
+    read, times = Path.read_bytes, []
+
+    def fails_the_second_time(self: Path) -> bytes:
+        times.append(self.name)
+        if times.count("3.png") > 2:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", fails_the_second_time)
+    with pytest.raises(HeadstartError, match=r"3\.png could not be read again \(Input/output error\): try once more"):
+        load_collection(str(place))
+    assert [*(own_root / "decoded").iterdir()] == []
+
+
+def test_a_cache_that_can_only_be_read_is_used(photos: Photos, own_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = photos({"cat": 4, "dog": 4})
+    load_collection(str(place))
+    for path in place.rglob("*.png"):
+        os.utime(path)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert len(load_collection(str(place)).parts["train"]) == 8
+
+
+def test_a_damaged_index_is_made_anew(photos: Photos, own_root: Path) -> None:
+    place = photos({"cat": 4, "dog": 4})
+    load_collection(str(place))
+    (index,) = (own_root / "decoded" / "index").iterdir()
+    index.write_text("{")
+    load_collection(str(place))
+    assert json.loads(index.read_text())["folder"] == folders(own_root)[0].name
 
 
 def test_the_cache_does_not_know_labels(photos: Photos, own_root: Path) -> None:

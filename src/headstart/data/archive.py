@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from headstart.data.disk import writing
+from headstart.data.say import bytes_progress
 from headstart.errors import HeadstartError
 
 __all__ = ["unpack"]
@@ -36,7 +37,8 @@ def unpack(archive: Path, folder: Path, *, at_most: int, wanted: Callable[[str],
         HeadstartError: if the archive can't be read, holds a name or a link it should not, or unpacks to more.
     """
     left = at_most
-    with writing(folder):
+    with writing(folder), bytes_progress() as progress:
+        bar = progress.add_task(f"unpacking {archive.name}", total=None)
         folder.mkdir(parents=True, exist_ok=True)
         try:
             for name, is_folder, opened in _members(archive):
@@ -53,7 +55,8 @@ def unpack(archive: Path, folder: Path, *, at_most: int, wanted: Callable[[str],
                                 "stopped; delete it and download again"
                             )
                         file.write(chunk)
-        except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
+                        progress.advance(bar, len(chunk))
+        except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, RuntimeError) as error:
             raise HeadstartError(
                 f"could not unpack {archive} ({error}): expected a tar or zip archive; delete it and download again"
             ) from error

@@ -18,7 +18,6 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,17 +25,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from headstart.data.decoding import BadImage, Header, decode, read_header
-from headstart.data.disk import new_folder, room_for, writing
+from headstart.data.bad import name_them, refuse_too_many
+from headstart.data.disk import new_folder, room_for
+from headstart.data.filling import Survey, fill, side_for, survey
 from headstart.data.listing import Listing
 from headstart.data.parallel import in_parallel
-from headstart.data.say import tell
 from headstart.errors import HeadstartError
 
-__all__ = ["Decoded", "decoded", "digest", "side_for"]
+__all__ = ["Decoded", "decoded"]
 
 LAYOUT = 1  # of the folder; another one is another key
-SIDES = (224, 160, 128, 96, 64, 48, 32)
 
 
 @dataclass(frozen=True)
@@ -58,21 +56,6 @@ class Decoded:
     bad: tuple[tuple[str, str], ...]
 
 
-def digest(pixels: np.ndarray) -> bytes:
-    """16 bytes, equal for equal pixels."""
-    return hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16).digest()
-
-
-def side_for(sides: list[int]) -> int:
-    """The side to decode to when nobody names one: the largest usual one that half of the images fill.
-
-    >>> side_for([348, 348, 400]), side_for([100, 90, 110]), side_for([28, 28])
-    (224, 96, 28)
-    """
-    middle = sorted(sides)[len(sides) // 2]
-    return next((side for side in SIDES if side <= middle), middle)
-
-
 def decoded(listing: Listing, name: str, root: Path, *, size: int | None = None, max_bad: float = 0.01) -> Decoded:
     """The images of ``listing`` decoded to ``size``, from the cache where they are there already.
 
@@ -92,89 +75,35 @@ def decoded(listing: Listing, name: str, root: Path, *, size: int | None = None,
     place = root / "decoded"
     stamp = hashlib.sha256(f"{LAYOUT}\t{size}\t{listing.stamp}".encode()).hexdigest()[:32]
     index = place / "index" / f"{stamp}.json"
-    folder = place / json.loads(index.read_text())["folder"] if index.exists() else None
-    if folder is None or not (folder / "about.json").exists():
+    folder = _indexed(index, place)
+    if folder is None:
         folder = _found_or_made(listing, name, place, size, max_bad)
-        with writing(place):
-            index.parent.mkdir(parents=True, exist_ok=True)
-            _write_text(index, json.dumps({"folder": folder.name}))
+        _write_index(index, folder)
     result = _opened(folder, listing)
-    _judge(result.bad, len(listing), max_bad)
+    refuse_too_many(result.bad, len(listing), max_bad)
+    name_them(result.bad, len(listing))
     return result
 
 
 def _found_or_made(listing: Listing, name: str, place: Path, size: int | None, max_bad: float) -> Path:
-    headers: list[Header | None] = []
+    surveys: list[Survey] = []
     content = hashlib.sha256()
-    for hashed, header in in_parallel(lambda i: _survey(listing, i), len(listing), "reading"):
-        content.update(hashed)
-        headers.append(header)
-    known = [header for header in headers if header is not None]
-    if len(listing) - len(known) > max_bad * len(listing):
-        # Decoding would say the same, later.
-        _judge(tuple(_reasons(listing, headers)), len(listing), max_bad)
-    size = size or side_for([header.side for header in known])
-    grey = all(header.grey for header in known)
+    for one in in_parallel(lambda i: survey(listing, i), len(listing), "reading"):
+        content.update(one.digest)
+        surveys.append(one)
+    bad = [(name, s.reason) for name, s in zip(listing.names, surveys, strict=True) if s.header is None]
+    refuse_too_many(bad, len(listing), max_bad)
+    headers = [one.header for one in surveys if one.header is not None]
+    size = size or side_for([header.side for header in headers])
+    grey = all(header.grey for header in headers)
     channels = 1 if grey else 3
     content.update(f"{LAYOUT} {channels} {size}".encode())
     folder = place / f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}-{size}-{content.hexdigest()[:16]}"
     if not (folder / "about.json").exists():
-        room_for(len(known) * channels * size * size, place)
+        room_for(len(headers) * channels * size * size, place)
         with new_folder(folder) as part:
-            _fill(part, listing, size, grey, max_bad)
+            fill(part, listing, surveys, size, grey, max_bad)
     return folder
-
-
-def _survey(listing: Listing, index: int) -> tuple[bytes, Header | None]:
-    try:
-        content = listing.content(index)
-    except OSError as error:
-        return (error.strerror or "").encode(), None
-    try:
-        header = read_header(content)
-    except BadImage:
-        header = None
-    return hashlib.sha256(content).digest(), header
-
-
-def _reasons(listing: Listing, headers: list[Header | None]) -> Iterator[tuple[str, str]]:
-    for index, header in enumerate(headers):
-        if header is None:
-            _, reason = _decode(listing, index, 1, True)
-            yield listing.names[index], str(reason)
-
-
-def _decode(listing: Listing, index: int, size: int, grey: bool) -> tuple[np.ndarray | None, str]:
-    try:
-        return decode(listing.content(index), size, grey=grey), ""
-    except BadImage as error:
-        return None, str(error)
-    except OSError as error:
-        return None, error.strerror or str(error)
-
-
-def _fill(folder: Path, listing: Listing, size: int, grey: bool, max_bad: float) -> None:
-    """Decode everything into ``folder``. Written front to back by one thread: a full disk raises, a memory map
-    would kill the process.
-    """
-    kept, digests, sums = [], [], []
-    bad: list[tuple[str, str]] = []
-    with (folder / "images.bin").open("wb") as file:
-        results = in_parallel(lambda i: _decode(listing, i, size, grey), len(listing), "decoding")
-        for index, (pixels, reason) in enumerate(results):
-            if pixels is None:
-                bad.append((listing.names[index], reason))
-                continue
-            file.write(pixels.tobytes())
-            kept.append(index)
-            digests.append(np.frombuffer(digest(pixels), dtype=np.uint8))
-            values = pixels.astype(np.int64).reshape(len(pixels), -1)
-            sums.append(np.stack([values.sum(1), (values * values).sum(1)], axis=1))
-    _judge(tuple(bad), len(listing), max_bad)
-    np.save(folder / "digests.npy", np.stack(digests))
-    np.save(folder / "sums.npy", np.stack(sums))
-    about = {"channels": 1 if grey else 3, "size": size, "kept": kept, "bad": bad}
-    (folder / "about.json").write_text(json.dumps(about))
 
 
 def _opened(folder: Path, listing: Listing) -> Decoded:
@@ -192,27 +121,20 @@ def _opened(folder: Path, listing: Listing) -> Decoded:
     return Decoded(store, kept, np.load(folder / "digests.npy"), np.load(folder / "sums.npy"), bad)
 
 
-def _judge(bad: tuple[tuple[str, str], ...], total: int, max_bad: float) -> None:
-    """Say which images were left out; raise if there are too many."""
-    if not bad:
-        return
-    some = "; ".join(f"{name} ({reason})" for name, reason in bad[:10])
-    more = f"; and {len(bad) - 10} more" if len(bad) > 10 else ""
-    if len(bad) > max_bad * total:
-        raise HeadstartError(
-            f"{len(bad)} of {total} images can't be used, more than the share of {max_bad:g} that may be left out: "
-            f"{some}{more}. Repair or remove them, or allow more with --set max_bad={_next_share(len(bad) / total)}"
-        )
-    tell(f"left out {len(bad)} of {total} images: {some}{more}")
+def _indexed(index: Path, place: Path) -> Path | None:
+    try:
+        folder = place / json.loads(index.read_text())["folder"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return folder if (folder / "about.json").exists() else None
 
 
-def _next_share(share: float) -> float:
-    """The share rounded up to two places, below 1."""
-    return min(0.99, -(-share * 100 // 1) / 100)
-
-
-def _write_text(path: Path, text: str) -> None:
-    descriptor, part = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    os.replace(part, path)
+def _write_index(index: Path, folder: Path) -> None:
+    """Remember the folder. Where that can't be written the images are there all the same, only found more slowly."""
+    try:
+        index.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=index.parent, suffix=".part", delete=False) as file:
+            file.write(json.dumps({"folder": folder.name}))
+        os.replace(file.name, index)
+    except OSError:
+        pass

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from headstart.data.cache import decoded, digest
+from headstart.data.cache import decoded
 from headstart.data.dataset import Split
+from headstart.data.filling import digest
 from headstart.data.listing import Listing
 from headstart.data.mapped import MappedSplit
 from headstart.errors import HeadstartError

@@ -14,6 +14,7 @@ from headstart.errors import HeadstartError
 
 __all__ = ["data_root", "new_folder", "room_for", "writing"]
 
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # a quota is unknown to some systems
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -31,7 +32,7 @@ def writing(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise HeadstartError(
                 f"no space left to write in {place}: free some, or set HEADSTART_DATA to a folder on another disk"
             ) from error

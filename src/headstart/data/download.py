@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headstart.data.disk import room_for, writing
+from headstart.data.say import bytes_progress
 from headstart.errors import HeadstartError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def download(
 def _collect(url: str, part: Path, ending: str) -> None:
     """Attempt after attempt, until the file is whole or the line gives nothing more."""
     failures, furthest = 0, _size(part)
-    with _progress() as progress:
+    with bytes_progress() as progress:
         while True:
             try:
                 _fetch(url, part, progress)
@@ -173,17 +174,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, urllib.error.URLError):
         return str(error.reason)
     return str(error) or type(error).__name__
-
-
-def _progress() -> Progress:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = (
-        "{task.description}",
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -126,7 +126,8 @@ def _load(path: Path, columns: Sequence[str]) -> Any:
     pyarrow = _pyarrow()
     try:
         if path.suffix == ".parquet":
-            return pyarrow.parquet.ParquetFile(path).read(columns=list(columns))
+            with pyarrow.parquet.ParquetFile(path) as file:
+                return file.read(columns=list(columns))
         return _arrow(pyarrow, pyarrow.memory_map(str(path))).read_all().select(list(columns))
     except (pyarrow.ArrowException, OSError) as error:
         raise _damaged(path, error) from error
