@@ -9,7 +9,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from headstart.attention import AttentionView, attention_view
+from headstart.attention import AttentionView, attention_view, check_trainable
 from headstart.errors import HeadstartError, UnsupportedModel
 from headstart.initialization.draw import Draw
 from headstart.initialization.impulse import Impulse
@@ -46,7 +46,7 @@ def resolve(scheme: str | Scheme) -> Scheme:
 
 
 def init_(
-    model: nn.Module,
+    model: nn.Module | AttentionView,
     scheme: str | Scheme = "impulse",
     *,
     images: Tensor | None = None,
@@ -55,7 +55,8 @@ def init_(
     """Give a vision transformer its head start, in place.
 
     Args:
-        model: the library's own ViT or timm's ``VisionTransformer`` family, untrained, any float type.
+        model: a vision transformer of this library, timm, transformers or torchvision, untrained, any float type; or
+            for any other of ``nn.MultiheadAttention`` its ``attention_view(model, grid=, position=)``.
         scheme: ``"impulse"``, ``"mimetic"``, ``"mimetic-released"``, ``"conditioned"``, ``"norm-matched"``,
         ``"default"``; with
             options as text (``"impulse:sharpness=0.8:kernel=5"``); or a scheme such as ``Impulse(sharpness=0.8)``.
@@ -83,6 +84,7 @@ def init_(
     start = time.perf_counter()
     chosen = resolve(scheme)
     view = attention_view(model)
+    check_trainable(view)
     if chosen.uses_images and images is None:
         raise HeadstartError(f"scheme {chosen.spec!r} needs images: pass images=, a few hundred unlabelled ones.")
     if images is not None:
@@ -92,11 +94,12 @@ def init_(
             raise HeadstartError("images: expected finite numbers, got NaN or infinity.")
     if view.source == "mixing" and not isinstance(chosen, (Default, Impulse)):
         raise UnsupportedModel(
-            f"{type(model).__name__} mixes tokens without queries and keys, which {chosen.name!r} sets; use 'impulse'."
+            f"{type(view.model).__name__} mixes tokens without queries and keys, which {chosen.name!r} sets; use "
+            "'impulse'."
         )
     if any(block.has_qk_norm for block in view.blocks) and not chosen.normalised_ok:
         raise UnsupportedModel(
-            f"{type(model).__name__} normalises queries and keys (q_norm, k_norm), so that their size, which "
+            f"{type(view.model).__name__} normalises queries and keys (q_norm, k_norm), so that their size, which "
             f"{chosen.name!r} sets, has no effect; use 'impulse'."
         )
     if generator is None:
@@ -111,7 +114,7 @@ def init_(
         restore()
         raise
     if work is not view:
-        model.load_state_dict(work.model.state_dict())
+        view.model.load_state_dict(work.model.state_dict())
     report.seconds = time.perf_counter() - start
     for note in report.notes:
         warnings.warn(note, stacklevel=2)
@@ -124,7 +127,7 @@ def _single(view: AttentionView) -> AttentionView:
     Half precision's forward pass is too coarse to calibrate on, and not every CPU has one.
     """
     half = view.dtype in (torch.float16, torch.bfloat16)
-    return attention_view(copy.deepcopy(view.model).float()) if half else view
+    return attention_view(copy.deepcopy(view.model).float(), **view.named) if half else view
 
 
 def _apply(scheme: Scheme, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
@@ -180,7 +183,7 @@ def _shortfalls(report: InitReport) -> list[str]:
     ]
 
 
-def measure(model: nn.Module, images: Tensor | None = None) -> InitReport:
+def measure(model: nn.Module | AttentionView, images: Tensor | None = None) -> InitReport:
     """What the heads of any model look at, trained or not: for each the offset it attends to most, and its mass.
 
     With ``images`` (B, C, height, width), on the real inputs of every block; without, each block is given

@@ -30,6 +30,7 @@ __all__ = ["Start", "absolute_start", "check_source", "mixing_start", "relative_
 
 Start = Callable[[int, BlockView, Tensor, "float | None"], "Tensor | None"]
 QK = tuple[Tensor, Tensor]
+_FOLDS = 4
 
 
 def absolute_start(problem: Problem, solver: Solver, scheme: Impulse) -> Start:
@@ -60,12 +61,13 @@ def _parts(solve: Solve, index: int, block: BlockView, x: Tensor, found: QK, fit
     """Weights, each with inputs to try them on.
 
     Weights that were fitted to the images see their targets better on these than on others, so the gain is found by
-    halves: each half of the images is seen through weights solved on the other.
+    cross-validation: each fold of the images is seen through weights solved on the other folds.
     """
     if not fits or len(x) < 2:
         return [(found, few(x))]
-    one, other = x.chunk(2)
-    return [(solve(index, block, one), few(other)), (solve(index, block, other), few(one))]
+    folds = x.chunk(min(_FOLDS, len(x)))
+    others = [torch.cat([fold for j, fold in enumerate(folds) if j != i]) for i in range(len(folds))]
+    return [(solve(index, block, rest), few(fold)) for rest, fold in zip(others, folds, strict=True)]
 
 
 def _logits(block: BlockView, parts: list[tuple[QK, Tensor]], head: int, rows: Tensor) -> Tensor:
