@@ -130,7 +130,7 @@ def test_look_writes_a_picture(photos: Path, tmp_path: Path) -> None:
 
 
 def test_a_path_alone_is_enough_to_train(photos: Path, tmp_path: Path) -> None:
-    result = call("train", "photos", "--set", "passes=2", "--set", "depth=1")
+    result = call("train", "photos", "--set", "passes=2")
     assert result.exit_code == 0, result.output
     assert "recommended for photos (change any of it with --set):" in result.output
     assert "86 training images: a ViT of width 96, depth 4 and 3 heads (fewer than 10,000)" in result.output
@@ -151,7 +151,6 @@ def test_smaller_choices_reach_the_recipe(photos: Path, tmp_path: Path) -> None:
         out = tmp_path / option.strip("-")
         result = call("train", "photos", option, value, "--out", out, *quick)
         assert result.exit_code == 0, result.output
-        assert f"{22 if option == '--fraction' else 20} training images" in result.output
         config = json.loads((out / "config.json").read_text())["config"]
         assert config[option.strip("-").replace("-", "_")] == value
     result = call("compare", "photos", "--limit", 20, "--fraction", 0.5)

@@ -3,9 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from headstart.errors import HeadstartError
 from headstart.training import Recipe, recipe_for
+from headstart.training.build import build_dataset
 from headstart.training.recommend import Facts, facts_of, recommend
 
 
@@ -75,7 +77,13 @@ def test_known_datasets_are_not_loaded_for_it() -> None:
 def test_changes_count_before_and_after() -> None:
     advice = recipe_for("cifar100", ["fraction=0.1", "depth=2", "image_size=64"])
     assert (advice.recipe.width, advice.recipe.depth, advice.recipe.patch_size) == (96, 2, 8)
-    assert advice.reasons[0].startswith("4,500 training images")
+    # The depth was overruled, and with it the line of the model.
+    assert [reason.partition(":")[0] for reason in advice.reasons] == [
+        "64×64 pixels",
+        "batches of 128, 100 passes",
+        "augmentation",
+    ]
+    assert recipe_for("cifar100", ["fraction=0.1"]).reasons[0].startswith("4,500 training images: a ViT of width 96")
 
 
 def test_recipes_of_their_own_come_first() -> None:
@@ -94,3 +102,13 @@ def test_own_images_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((40, 50), number, np.uint8)).save(path)
     assert facts_of(Recipe(dataset=str(tmp_path / "scans"))) == Facts(29, 32, 1, None)
+
+
+def test_smaller_choices_reach_the_data() -> None:
+    choices = ({}, {"per_class": 5}, {"fraction": 0.1})
+    full, few, share = (build_dataset(Recipe(dataset="digits", **choice)) for choice in choices)
+    assert (len(full.train), len(few.train), len(share.train)) == (1294, 50, 129)
+    assert few.train.labels.bincount().tolist() == [5] * 10
+    assert torch.equal(full.val.images, few.val.images)
+    assert torch.equal(full.train.images[:129], share.train.images)
+    assert build_dataset(Recipe(dataset="digits", image_size=16)).image_size == 16

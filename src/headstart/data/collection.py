@@ -29,17 +29,33 @@ class Part:
         split: n images.
         names: n names, or none: then image i is called by its number.
         digests: uint8 (n, 16), equal for equal pixels; None: not computed yet.
+        sums: int64 (n, C, 2), sum and sum of squares of each image's pixel values; None: not computed.
     """
 
     split: Split
     names: Sequence[str] = ()
     digests: np.ndarray | None = None
+    sums: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.split)
 
     def name(self, index: int) -> str:
         return self.names[index] if self.names else f"image {index}"
+
+    def __getitem__(self, index: Tensor) -> Part:
+        """The images of these numbers, with all that is known of them."""
+        rows = index.numpy()
+        names = [self.names[i] for i in rows] if self.names else ()
+        digests = None if self.digests is None else self.digests[rows]
+        return Part(self.split[index], names, digests, None if self.sums is None else self.sums[rows])
+
+    def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of each channel, pixels scaled to [0, 1]; exact."""
+        if self.sums is None:
+            return _statistics(self.split.images)
+        _, height, width = self.split.image_shape
+        return _from_sums(self.sums.sum(0), len(self) * height * width)
 
     def hashed(self) -> np.ndarray:
         """uint8 (n, 16), equal for equal pixels."""
@@ -64,7 +80,7 @@ class Collection:
         notes: what a person should know.
 
     Raises:
-        HeadstartError: if there are no training images, or if labels are out of range.
+        HeadstartError: if labels are out of range.
     """
 
     name: str
@@ -77,8 +93,6 @@ class Collection:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if "train" not in self.parts or not len(self.parts["train"]):
-            raise HeadstartError(f"{self.name} has no training images: expected a part named train")
         for kind, part in self.parts.items():
             labels = part.split.labels
             wrong = ((labels < 0) | (labels >= len(self.classes))).nonzero().flatten()
@@ -134,11 +148,12 @@ def from_listing(
         if len(rows):
             chosen = torch.from_numpy(rows)
             names = [listing.names[i] for i in images.kept[rows]]
-            parts[kind] = Part(MappedSplit(images.store, chosen, labels[chosen]), names, images.digests[rows])
+            split = MappedSplit(images.store, chosen, labels[chosen])
+            parts[kind] = Part(split, names, images.digests[rows], images.sums[rows])
+    if "train" not in parts:
+        raise HeadstartError(f"{name} has no training images: expected a part named train")
     if mean is None or std is None:
-        train = np.flatnonzero(kinds == "train")
-        pixels = max(len(train), 1) * images.store.shape[2] * images.store.shape[3]
-        mean, std = _from_sums(images.sums[train].sum(0), pixels)
+        mean, std = parts["train"].statistics()
     return replace(Collection(name, listing.classes, parts, mean, std, flip_ok), bad=images.bad, notes=listing.notes)
 
 

@@ -77,25 +77,25 @@ def load_dataset(
     """
     found = load_collection(spec, image_size=image_size, max_bad=max_bad, root=root)
     _warn_of_leakage(found, spec)
-    train = found.parts["train"]
+    train, mean, std = found.parts["train"], found.mean, found.std
     if "test" in found.parts:
         test = found.parts["test"]
     else:
         kept, held_back = carve(train.split, TEST_FRACTION, TEST_SEED, first=_first_copies(train))
         # In file order, not in that of the draw, so that carving from the rest begins as it would anywhere.
-        train, test = _choose(train, kept.sort().values), _choose(train, held_back)
+        train, test = train[kept.sort().values], train[held_back]
+        # Only now is it known which images are for training.
+        mean, std = train.statistics()
     if "val" in found.parts:
         val = found.parts["val"]
         order, _ = carve(train.split, 0.0, seed, first=_first_copies(train))
     else:
         order, held_back = carve(train.split, val_fraction, seed, first=_first_copies(train))
-        val = _choose(train, held_back)
+        val = train[held_back]
     order = order[
         chosen(train.split.labels[order], len(found.classes), limit=limit, per_class=per_class, fraction=fraction)
     ]
-    return Dataset(
-        found.name, found.classes, train.split[order], val.split, test.split, found.mean, found.std, found.flip_ok
-    )
+    return Dataset(found.name, found.classes, train.split[order], val.split, test.split, mean, std, found.flip_ok)
 
 
 def load_collection(
@@ -186,9 +186,3 @@ def _warn_of_leakage(found: Collection, spec: str) -> None:
         count = sum(row.tobytes() in train for row in digests)
         if count:
             tell(f"LEAKAGE: {count:,} of {len(digests):,} {kind} images are in train too; headstart data check {spec}")
-
-
-def _choose(part: Part, index: Tensor) -> Part:
-    digests = None if part.digests is None else part.digests[index.numpy()]
-    names = [part.names[i] for i in index.tolist()] if part.names else ()
-    return Part(part.split[index], names, digests)

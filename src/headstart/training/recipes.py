@@ -88,8 +88,7 @@ def recipe_for(dataset: str, changes: Iterable[str] = ()) -> Recommendation:
     own = {"digits": digits, "cifar10": cifar10}
     if name in own:
         recipe = own[name]().model_copy(update={"dataset": dataset})
-        return Recommendation(recipe.override(changes), ())
+        return Recommendation(recipe).changed(changes)
     # What is asked of the data (a limit, a size) decides what is recommended for it.
     facts = facts_of(Recipe(dataset=dataset).override(changes))
-    advice = recommend(dataset, facts)
-    return Recommendation(advice.recipe.override(changes), advice.reasons)
+    return recommend(dataset, facts).changed(changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from headstart.data.sources import SOURCES
@@ -34,10 +35,25 @@ class Facts:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """A recipe, and one line for each choice in it that says what it was made by."""
+    """A recipe, and for each choice in it a line that says what it was made by.
+
+    Args:
+        recipe: the recipe.
+        lines: the keys that were chosen together, and why.
+    """
 
     recipe: Recipe
-    reasons: tuple[str, ...]
+    lines: tuple[tuple[tuple[str, ...], str], ...] = ()
+
+    def changed(self, assignments: Iterable[str]) -> Recommendation:
+        """With ``key=value`` applied; choices that this overrules lose their line."""
+        recipe = self.recipe.override(assignments)
+        lines = [(keys, text) for keys, text in self.lines if all(_same(self.recipe, recipe, key) for key in keys)]
+        return Recommendation(recipe, tuple(lines))
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        return tuple(text for _, text in self.lines)
 
 
 def facts_of(recipe: Recipe) -> Facts:
@@ -86,24 +102,29 @@ def recommend(dataset: str, facts: Facts) -> Recommendation:
             f"images of {size}×{size} can't be cut into patches of {wanted // 2} to {wanted} pixels: choose a side "
             f"that can, for example --set image_size={size // wanted * wanted}"
         )
-    reasons = []
+    lines: list[tuple[tuple[str, ...], str]] = []
     if images < FEW:
         model: dict[str, object] = {"model": "tiny", "width": 96, "depth": 4, "heads": 3}
-        reasons.append(f"{images:,} training images: a ViT of width 96, depth 4 and 3 heads (fewer than {FEW:,})")
+        text = f"{images:,} training images: a ViT of width 96, depth 4 and 3 heads (fewer than {FEW:,})"
     else:
         model = {"model": "tiny" if images < MANY else "small"}
-        reasons.append(f"{images:,} training images: ViT-{str(model['model']).title()} ({FEW:,} or more)")
-    reasons.append(f"{size}×{size} pixels: patches of {patch}, a grid of {grid}×{grid}")
+        text = f"{images:,} training images: ViT-{str(model['model']).title()} ({FEW:,} or more)"
+    lines.append((("model", "width", "depth", "heads"), text))
+    lines.append((("patch_size",), f"{size}×{size} pixels: patches of {patch}, a grid of {grid}×{grid}"))
     batch_size = 64 if images < 2_000 else 128 if images < 20_000 else 512
     passes = 100 if images < MANY else 30
     steps = passes * max(1, images // batch_size)
-    reasons.append(f"batches of {batch_size}, {passes} passes: {steps:,} steps")
+    lines.append((("batch_size", "passes"), f"batches of {batch_size}, {passes} passes: {steps:,} steps"))
     crop = 0 if size < 16 else size // 8
     flip = facts.flip_ok if facts.flip_ok is not None else facts.channels == 3
     augmentation = [f"shifts by up to {crop} pixels" if crop else "no shifts", "mirrored" if flip else "not mirrored"]
-    reasons.append("augmentation: " + ", ".join(augmentation) + _of_flip(facts, flip))
+    lines.append((("crop", "flip"), "augmentation: " + ", ".join(augmentation) + _of_flip(facts, flip)))
     choices = {"patch_size": patch, "crop": crop, "flip": flip, "passes": passes, "batch_size": batch_size}
-    return Recommendation(Recipe(dataset=dataset, **choices, **model), tuple(reasons))
+    return Recommendation(Recipe(dataset=dataset, **choices, **model), tuple(lines))
+
+
+def _same(one: Recipe, other: Recipe, key: str) -> bool:
+    return bool(getattr(one, key) == getattr(other, key))
 
 
 def _of_flip(facts: Facts, flip: bool) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from headstart.data import load_collection, load_dataset
 from headstart.data.formats.folders import read_folders
@@ -39,6 +40,11 @@ def test_without_parts_a_test_and_a_validation_split_are_carved(photos: Photos) 
     assert one.val.labels.bincount().tolist() == [4, 4]
     assert (one.test.images == two.test.images).all()
     assert not (one.val.images == two.val.images).all()
+    # What normalizes is known of the images to learn from alone.
+    known = torch.cat([one.train.images, one.val.images]).double() / 255
+    assert one.mean == pytest.approx(known.mean((0, 2, 3)).tolist())
+    assert one.std == pytest.approx(known.std((0, 2, 3), correction=0).tolist())
+    assert (one.mean, one.std) == (two.mean, two.std)
     pixels = [{image.numpy().tobytes() for image in split.images} for split in (one.train, one.val, one.test)]
     assert len(set.union(*pixels)) == 100
 

@@ -7,6 +7,7 @@ Hugging Face's datasets are such files: parquet on the hub and in its cache, Arr
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,8 +33,9 @@ def find_tables(folder: Path) -> list[tuple[Path, str]]:
     snapshots = sorted((folder / "snapshots").glob("*"), key=lambda path: path.stat().st_mtime)
     if snapshots:
         folder = snapshots[-1]
+    names = (Path(place, name) for place, _, files in os.walk(folder) for name in files if name.endswith(ENDINGS))
     # Arrow files named cache-… hold what somebody computed from the dataset.
-    files = sorted(p for end in ENDINGS for p in folder.rglob(f"*{end}") if not p.name.startswith(("cache-", ".")))
+    files = sorted(path for path in names if not path.name.startswith(("cache-", ".")))
     return [(path, _part_of(path.relative_to(folder))) for path in files]
 
 
