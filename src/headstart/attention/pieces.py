@@ -12,11 +12,13 @@ from headstart.attention.block import Projection
 from headstart.errors import UnsupportedModel
 
 __all__ = [
+    "After",
     "Missing",
     "UnitNorm",
     "as_conv",
     "as_identity",
     "as_linear",
+    "first_of",
     "fused",
     "missing_in",
     "separate",
@@ -60,6 +62,27 @@ def separate(**layers: nn.Linear) -> Projection:
         return layer.weight.data, None if layer.bias is None else layer.bias.data
 
     return projection
+
+
+class After(nn.Module):
+    """Stands for what follows a block where no module gets the whole stream: hooks before it run after the block."""
+
+    def __init__(self, block: nn.Module) -> None:
+        super().__init__()
+        self._block = (block,)  # in a tuple, so that it is no part of this module
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any], **_: Any) -> Any:
+        """Call ``hook(module, (stream,), {})`` with what the block gives, the first item of a tuple."""
+
+        def after(_module: nn.Module, _args: Any, output: Any) -> None:
+            hook(self, (output[0] if isinstance(output, tuple) else output,), {})
+
+        return self._block[0].register_forward_hook(after)
+
+
+def first_of(holder: Any, *names: str) -> Any:
+    """The first attribute of ``holder`` among ``names`` that is there and not ``None``."""
+    return next((found for name in names if (found := getattr(holder, name, None)) is not None), None)
 
 
 def as_linear(layer: Any) -> nn.Linear | None:

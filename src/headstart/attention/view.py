@@ -30,7 +30,7 @@ class Position:
 
     kind: Literal["learned", "fixed"]
     table: Tensor
-    covers_prefix: bool  # whether the first rows belong to the prefix tokens
+    covers_prefix: bool  # whether the first rows belong to the prefix tokens, all or the first of them
 
 
 @dataclass
@@ -48,9 +48,10 @@ class AttentionView:
     width: int  # of the stream that enters the first block
     entry: nn.Module  # the first module that gets this stream
     final: nn.Module  # what follows the last block
-    prefix_tokens: list[nn.Parameter] = field(default_factory=list)
+    prefix_tokens: list[Tensor] = field(default_factory=list)
     patch_embed: nn.Conv2d | None = None
     pre_norm: nn.Module = field(default_factory=nn.Identity)  # between the embedding and the first block
+    named: dict[str, Any] = field(default_factory=dict)  # what the caller had to name to have the model seen
 
     @property
     def patches(self) -> int:
@@ -93,7 +94,10 @@ class AttentionView:
             tokens = torch.cat([*prefix, torch.zeros(self.patches, self.width, device=self.device).double()])
         elif self.absolute.covers_prefix:
             table = self.absolute.table.detach()[0].double()
-            tokens = torch.cat([*prefix, table.new_zeros(self.patches, self.width)]) + table
+            tokens = torch.cat([*prefix, table.new_zeros(self.patches, self.width)])
+            covered = len(table) - self.patches  # registers may come without a row of their own
+            tokens[:covered] += table[:covered]
+            tokens[self.prefix :] += table[covered:]
         else:
             tokens = torch.cat([*prefix, self.absolute.table.detach()[0].double()])
         return copy.deepcopy(self.pre_norm).double()(tokens)
@@ -111,7 +115,7 @@ class AttentionView:
         """Set the patches' position embedding (h·w, D) in place; prefix tokens stand nowhere, so theirs are zero."""
         table = self.position.table.detach()[0]
         if self.position.covers_prefix:
-            table[: self.prefix].zero_()
+            table[: len(table) - self.patches].zero_()
         table[len(table) - self.patches :].copy_(rows)
 
     def snapshot(self, mlp: bool) -> Callable[[], None]:
