@@ -224,6 +224,13 @@ def test_a_cache_that_can_only_be_read_is_used(photos: Photos, own_root: Path, m
     assert len(load_collection(str(place)).parts["train"]) == 8
 
 
+def test_a_cache_without_its_description_is_made_anew(photos: Photos, own_root: Path) -> None:
+    place = photos({"cat": 4, "dog": 4})
+    before = load_collection(str(place)).parts["train"].split.images
+    (folders(own_root)[0] / "about.json").unlink()
+    assert torch.equal(load_collection(str(place)).parts["train"].split.images, before)
+
+
 def test_a_damaged_index_is_made_anew(photos: Photos, own_root: Path) -> None:
     place = photos({"cat": 4, "dog": 4})
     load_collection(str(place))

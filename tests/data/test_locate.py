@@ -74,6 +74,16 @@ def test_a_mirror_is_asked_when_the_official_address_does_not_answer(source: Sou
         locate(replace(source, files=(nowhere,)), None, own_root / "other")
 
 
+def test_what_is_left_of_a_dataset_is_not_built_upon(source: Source, own_root: Path) -> None:
+    locate(source, None, own_root)
+    (own_root / "two" / "list.txt").unlink()
+    with pytest.raises(
+        HeadstartError, match=r"root/two lacks list\.txt or LIST of two: delete the folder and run again"
+    ):
+        locate(source, None, own_root)
+    assert not (own_root / "downloads").exists()
+
+
 def test_a_wrong_checksum_leaves_no_dataset(source: Source, own_root: Path) -> None:
     wrong = replace(source.files[1], checksum="md5:" + "0" * 32, size=None)
     with pytest.raises(HeadstartError, match=r"test\.tar\.gz sent a file with MD5 \w+, expected MD5 0{32}\."):

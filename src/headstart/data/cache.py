@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,7 @@ def _found_or_made(listing: Listing, name: str, place: Path, size: int | None, m
     content.update(f"{LAYOUT} {channels} {size}".encode())
     folder = place / f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}-{size}-{content.hexdigest()[:16]}"
     if not (folder / "about.json").exists():
+        shutil.rmtree(folder, ignore_errors=True)  # what is left of one that somebody took a file from
         room_for(len(headers) * channels * size * size, place)
         with new_folder(folder) as part:
             fill(part, listing, surveys, size, grey, max_bad)

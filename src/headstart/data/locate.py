@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import os
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 from headstart.data.archive import unpack
@@ -81,6 +82,7 @@ def verify(path: Path, file: RemoteFile) -> None:
 def _downloaded(source: Source, root: Path) -> list[Path]:
     if not source.files:
         raise HeadstartError(f"{source.name} can't be downloaded without an account: {_what_to_name(source)}")
+    _refuse_remains(source, root)
     folder = root / "downloads" / source.name
     return [_fetched(source, file, folder / file.name) for file in source.files]
 
@@ -101,6 +103,7 @@ def _fetched(source: Source, file: RemoteFile, target: Path) -> Path:
 
 def _unpacked(source: Source, files: list[Path], root: Path) -> Path:
     """``root/NAME``, made whole or not at all from the official files. Downloads are removed afterwards."""
+    _refuse_remains(source, root)
     for path, file in zip(files, source.files, strict=True):
         verify(path, file)
     downloads = root / "downloads" / source.name
@@ -118,9 +121,22 @@ def _unpacked(source: Source, files: list[Path], root: Path) -> Path:
     for path in files:
         if path.parent == downloads:
             path.unlink()
+    with suppress(OSError):  # not empty: another dataset is on its way
+        downloads.rmdir()
+        downloads.parent.rmdir()
     found = at_hand(source, root)
     assert found is not None
     return found
+
+
+def _refuse_remains(source: Source, root: Path) -> None:
+    """Raise where the folder to be made is there already, but not whole."""
+    folder = root / source.name
+    if folder.exists():
+        raise HeadstartError(
+            f"{folder} lacks {source.missing(folder)[0].replace('|', ' or ')} of {source.name}: "
+            "delete the folder and run again"
+        )
 
 
 def _link_or_copy(path: Path, target: Path) -> None:
