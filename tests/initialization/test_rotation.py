@@ -95,7 +95,7 @@ def test_a_norm_with_affine_weights_is_solved_by_regression(seeded):
     torch.manual_seed(0)
     torch.nn.init.uniform_(model.blocks[0].norm1.weight, 0.5, 1.5)
     torch.nn.init.normal_(model.blocks[0].norm1.bias, std=0.1)
-    report = init_(model, "impulse:sharpness=0.8", generator=seeded())
+    report = init_(model, "impulse:sharpness=0.8", overwrite=True, generator=seeded())
     assert [h.target_mass for h in report.heads] == pytest.approx([0.8] * 3, abs=0.02)
 
 

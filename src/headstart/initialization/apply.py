@@ -16,6 +16,7 @@ from headstart.initialization.impulse import Impulse
 from headstart.initialization.mimetic import Conditioned, Default, Mimetic, ReleasedMimetic
 from headstart.initialization.norm_matched import NormMatched
 from headstart.initialization.options import shift_mlp, whiten_patches
+from headstart.initialization.pretrained import check_untrained
 from headstart.initialization.report import InitReport, look
 from headstart.initialization.scheme import Aim, Scheme, parse
 from headstart.initialization.spectrum import predicted_gain
@@ -51,6 +52,7 @@ def init_(
     *,
     images: Tensor | None = None,
     generator: torch.Generator | None = None,
+    overwrite: bool = False,
 ) -> InitReport:
     """Give a vision transformer its head start, in place.
 
@@ -58,12 +60,13 @@ def init_(
         model: a vision transformer of this library, timm, transformers or torchvision, untrained, any float type; or
             for any other of ``nn.MultiheadAttention`` its ``attention_view(model, grid=, position=)``.
         scheme: ``"impulse"``, ``"mimetic"``, ``"mimetic-released"``, ``"conditioned"``, ``"norm-matched"``,
-        ``"default"``; with
-            options as text (``"impulse:sharpness=0.8:kernel=5"``); or a scheme such as ``Impulse(sharpness=0.8)``.
+            ``"default"``; with options as text (``"impulse:sharpness=0.8:kernel=5"``); or a scheme, such as
+            ``Impulse(sharpness=0.8)``.
         images: a few hundred unlabelled images (B, C, height, width), normalised as for training. With them,
             ``impulse`` is solved on the real inputs of every block, else on LN(position embedding).
         generator: the only source of random numbers; the same state gives the same bits. By default one seeded with
             ``torch.initial_seed()``. Neither the global random state nor autograd's flags are touched.
+        overwrite: start the model even if its weights look trained, which is refused otherwise.
 
     Returns:
         an :class:`~headstart.InitReport`: per head the offset, target mass and entropy; the gain of spatial
@@ -71,7 +74,7 @@ def init_(
 
     Raises:
         UnsupportedModel: the model's attention cannot be seen; it names the class and what was missing.
-        HeadstartError: anything else that does not fit. The model is then as it was.
+        HeadstartError: weights that look trained, and anything else that does not fit. The model is then as it was.
 
     Solvers compute in float64 on the model's device, then cast.
 
@@ -85,6 +88,8 @@ def init_(
     chosen = resolve(scheme)
     view = attention_view(model)
     check_trainable(view)
+    if not overwrite and not isinstance(chosen, Default):
+        check_untrained(view.model)
     if chosen.uses_images and images is None:
         raise HeadstartError(f"scheme {chosen.spec!r} needs images: pass images=, a few hundred unlabelled ones.")
     if images is not None:
