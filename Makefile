@@ -43,6 +43,6 @@ $(VENV)/.core: $(INPUTS) | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: $(INPUTS) | $(BIN)/python
-	@echo "installing headstart[timm,dev] into $(VENV) (a minute or two, once)"
-	$(PIP) timm -e ".[timm,dev]"
+	@echo "installing headstart[timm,transformers,dev] into $(VENV) (a minute or two, once)"
+	$(PIP) timm transformers -e ".[timm,transformers,dev]"
 	@touch $@ $(VENV)/.core
