@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from collections.abc import Sequence
+
+    from rich.progress import Progress, ProgressColumn
 
 __all__ = ["bytes_progress", "count_progress", "tell"]
 
@@ -19,17 +21,15 @@ def tell(message: str) -> None:
 
 def count_progress() -> Progress:
     """A bar that counts images and vanishes when it is done."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    return _on_a_terminal(columns)
 
 
 def bytes_progress() -> Progress:
     """A bar that counts bytes, and vanishes when it is done."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
 
     columns = (
         "{task.description}",
@@ -38,4 +38,13 @@ def bytes_progress() -> Progress:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    return _on_a_terminal(columns)
+
+
+def _on_a_terminal(columns: Sequence[str | ProgressColumn]) -> Progress:
+    """Elsewhere, in a log say, a bar that vanishes would leave empty lines."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
