@@ -73,7 +73,7 @@ def _view_layer(layer: Any, name: str, sides: tuple[int, int], std: float, missi
     heads, size = inner.num_attention_heads, linear["q"].out_features
     mask = shifted_mask(sides, window, shift)
     mlp_in, mlp_out = mlp_ends(layer)
-    index = table_of(inner, cosine).relative_position_index.view(window * window, -1)
+    index = _index_holder(inner, cosine).relative_position_index.view(window * window, -1)
     return BlockView(
         attention=layer.attention,
         norm=nn.Identity() if cosine else layer.layernorm_before,  # v2 normalises what the heads give
@@ -95,7 +95,7 @@ def _view_layer(layer: Any, name: str, sides: tuple[int, int], std: float, missi
     )
 
 
-def table_of(inner: Any, cosine: bool) -> Any:
+def _index_holder(inner: Any, cosine: bool) -> Any:
     """The module that holds the index of the bias."""
     return inner if cosine else inner.relative_position_bias
 
