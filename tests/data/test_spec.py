@@ -41,6 +41,7 @@ def test_what_a_path_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     [
         ("", "expected the name of a dataset or a path, got ''"),
         ("cifar", "unknown dataset 'cifar': did you mean 'cifar10' or 'cifar100'"),
+        ("photos", r"unknown dataset 'photos': .* There is no folder of that name here either\."),
         ("cifar1O:/data", "unknown dataset 'cifar1O': did you mean 'cifar10'|there is no cifar1O:/data"),
         ("cifar01:/data", "unknown dataset 'cifar01': did you mean 'cifar10'"),
         ("no/such/place", "there is no no/such/place: expected a folder with one folder for each class, a CSV"),

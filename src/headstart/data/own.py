@@ -27,7 +27,8 @@ def own_images(place: Path, options: Mapping[str, str]) -> Listing:
     """
     if not place.exists():
         if len(place.parts) == 1 and not place.suffix:
-            raise unknown("dataset", str(place), dataset_names())
+            message = unknown("dataset", str(place), dataset_names())
+            raise HeadstartError(f"{message} There is no folder of that name here either.")
         raise HeadstartError(
             f"there is no {place}: expected a folder with one folder for each class, a CSV or parquet file, "
             "or a name that `headstart data list` shows"
