@@ -47,8 +47,8 @@ def load_dataset(
 
     Official (or the user's own) splits are kept. Where there is no validation split, one is carved from the
     training images, stratified, by ``seed``; where there is no test split, a stratified fifth is set aside that never
-    depends on any argument. Copies of an image file stay on one side. Then ``limit``, ``per_class`` or ``fraction`` keeps
-    some of the training images, stratified too: for one seed the first 10 % are among the first 25 %, and the
+    depends on any argument. Copies of an image file stay on one side. Then ``limit``, ``per_class`` or ``fraction``
+    keeps some of the training images, stratified too: for one seed the first 10 % are among the first 25 %, and the
     validation images are the same for all.
 
     Args:
