@@ -74,12 +74,12 @@ def reached(view: AttentionView, report: headstart.InitReport, images: Tensor) -
     return masses
 
 
-def row(library: str, name: str) -> dict:
-    """What one model did, or the reason why it could not be started."""
+def row(library: str, name: str, **options: object) -> dict:
+    """What one model, built with ``options``, did, or the reason why it could not be started."""
     torch.manual_seed(0)
     found: dict = {"library": library, "model": name}
     try:
-        model = build_model(name, library)
+        model = build_model(name, library, **options)
         start = time.perf_counter()
         report = headstart.init_(model, headstart.Impulse(sharpness=ASKED), generator=torch.Generator().manual_seed(0))
         found["milliseconds"] = round(1000 * (time.perf_counter() - start))

@@ -89,6 +89,26 @@ def test_patch_rows_leave_prefix_tokens_no_more_than_the_rest(name, seeded):
         assert maps[:, :, prefix:, :prefix].sum(-1).mean() < 0.2
 
 
+def test_registers_and_a_branch_at_full_strength_fade_in_no_block(seeded):
+    torch.manual_seed(0)
+    options = {**SMALL, "depth": 6, "init_values": 1.0}
+    model = timm.create_model("vit_small_patch16_dinov3", img_size=128, **options)
+    images = torch.nn.functional.avg_pool2d(images_for(model), 5, 1, 2) * 3  # neighbouring pixels alike, as in photos
+    report = init_(model, Impulse(sharpness=0.8), images=images, generator=seeded())
+    assert own_masses(model, report, images) == pytest.approx([0.8] * 18, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"img_size": (32, 64)}, {"img_size": 48, "dynamic_img_size": True}, {"img_size": 40, "no_embed_class": True}],
+)
+def test_grids_of_any_shape(options, seeded):
+    torch.manual_seed(0)
+    model = VisionTransformer(patch_size=8, **{**SMALL, "depth": 1}, **options)
+    report = init_(model, Impulse(sharpness=0.8), generator=seeded())
+    assert [h.target_mass for h in report.heads] == pytest.approx([0.8] * 3, abs=0.01)
+
+
 def test_a_mixers_hidden_units_carry_shifts(seeded):
     model = MlpMixer(img_size=64, patch_size=8, embed_dim=256, num_blocks=3, num_classes=5, mlp_ratio=(0.5, 4.0))
     report = init_(model, Impulse(sharpness=0.7), generator=seeded())

@@ -26,7 +26,7 @@ __all__ = ["Constants", "find_constants", "reserve_prefix", "write_constants"]
 _QUIET = 0.25  # content that meets the constants is noise to the pattern: its weights start smaller
 _LOUD = 4.0  # how much larger constants are than content where both are normalised together
 _ROWS = 48  # that the weights of the planes are chosen on: enough to see every difference of positions many times
-_RIDGE = 1e-3  # of ‖LN(x)‖² = D: how exactly prefix tokens are to be told from patches
+_RIDGE = 0.03  # power of the noise, where LayerNorm gives a token one in each channel
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,14 @@ def write_constants(block: BlockView, found: Constants, targets: Tensor, x: Tens
         block.write(name, weight if name == "v" else _QUIET * weight)
     if one is not None:
         x = x - x.mean(-1, keepdim=True) + 1.0
-    keep = 1 - x @ _prefix_reader(x, block.prefix).to(x)  # (n, N): one at patches, near zero at prefix tokens
+    away = _prefix_reader(x, block.prefix)
+    keep = 1 - x @ away.to(x)  # (n, N): one at patches, near zero at prefix tokens
     content = [x[:, None] @ block.read(name).to(x) for name in "qk"]
     constant = [keep[:, None, :, None] * c[:, None].to(x) for c in (found.q, found.k)]  # (n, H, N, R)
     fit = _fit_normalised if block.has_qk_norm else _fit_sizes
     sizes = fit(block, content, constant, targets, sharpness)
     for name, unit, size in zip("qk", (found.q, found.k), sizes, strict=True):
-        _write_constant(block, name, unit * size[:, None], one, x)
+        _write_constant(block, name, unit * size[:, None], one, away)
     return raised
 
 
@@ -188,18 +189,25 @@ def reserve_prefix(view: AttentionView) -> Tensor:
 
 
 def _prefix_reader(x: Tensor, prefix: int) -> Tensor:
-    """W (D,) with x @ w ≈ 1 at prefix tokens and small elsewhere, blind to the channels' mean."""
-    tokens = x[:, :prefix].double().mean(0)
-    tokens = tokens - tokens.mean(-1, keepdim=True)
-    gram = tokens @ tokens.T + _RIDGE * x.shape[-1] * torch.eye(prefix).to(tokens)
-    return (
-        tokens.T @ torch.linalg.solve(gram, tokens.new_ones(prefix)) if prefix else torch.zeros(x.shape[-1]).to(tokens)
-    )
+    """Weights w (D,) with x @ w ≈ 1 at prefix tokens and as near zero as can be elsewhere, blind to the channels' mean.
+
+    Of all such w it has the smallest mean square over the patches of ``x`` (n, N, D), and over noise of little power.
+    """
+    if prefix == 0:
+        return torch.zeros(x.shape[-1], dtype=torch.float64, device=x.device)
+    centred = x.double() - x.double().mean(-1, keepdim=True)
+    tokens, patches = centred[:, :prefix].mean(0), centred[:, prefix:].flatten(0, 1)
+    power = patches.T @ patches / len(patches)
+    power.diagonal().add_(_RIDGE)
+    seen = torch.linalg.solve(power, tokens.T)  # (D, P)
+    gram = tokens @ seen
+    gram.diagonal().add_(1e-6 * gram.diagonal().mean() + 1e-12)
+    return seen @ torch.linalg.solve(gram, tokens.new_ones(prefix))
 
 
-def _write_constant(block: BlockView, name: str, constant: Tensor, one: Tensor | None, x: Tensor) -> None:
+def _write_constant(block: BlockView, name: str, constant: Tensor, one: Tensor | None, away: Tensor) -> None:
     """Add ``constant`` (H, R) to what projection ``name`` gives at patches, and nothing at prefix tokens."""
-    reader = -_prefix_reader(x, block.prefix)
+    reader = -away
     if block.has_bias(name):
         block.write(f"{name}_bias", constant)
     else:
