@@ -53,6 +53,7 @@ TRANSFORMERS = _names("""
 vit deit vit_mae vit_msn ijepa dinov2 dinov2_with_registers dinov3_vit beit data2vec-vision swin swinv2
 clip_vision_model siglip_vision_model yolos pvt_v2
 """)
+OPTIONS = {"beit": {"use_relative_position_bias": True}, "data2vec-vision": {"use_relative_position_bias": True}}
 TORCHVISION = ["vit_b_16", "vit_b_32", "vit_l_16", "vit_l_32", "swin_t", "resnet18"]
 
 
@@ -77,12 +78,13 @@ def reached(view: AttentionView, report: headstart.InitReport, images: Tensor) -
 def row(library: str, name: str, **options: object) -> dict:
     """What one model, built with ``options``, did, or the reason why it could not be started."""
     torch.manual_seed(0)
-    found: dict = {"library": library, "model": name}
+    said = ", ".join(f"{key}={value}" for key, value in options.items())
+    found: dict = {"library": library, "model": f"{name} ({said})" if said else name}
     try:
         model = build_model(name, library, **options)
         start = time.perf_counter()
         report = headstart.init_(model, headstart.Impulse(sharpness=ASKED), generator=torch.Generator().manual_seed(0))
-        found["milliseconds"] = round(1000 * (time.perf_counter() - start))
+        milliseconds = round(1000 * (time.perf_counter() - start))
         view = attention_view(model)
         sides = [g * s for g, s in zip(view.grid, view.patch_embed.stride, strict=True)]
         shape = (view.patch_embed.in_channels, *sides)
@@ -95,7 +97,8 @@ def row(library: str, name: str, **options: object) -> dict:
             "asked": ASKED,
             "reached": round(blank.mean().item(), 3),
             "worst": round(blank[(blank - ASKED).abs().argmax()].item(), 3),
-            "noise": round(torch.cat(noise).mean().item(), 3),
+            "on noise": round(torch.cat(noise).mean().item(), 3),
+            "ms": milliseconds,
         }
     except HeadstartError as error:
         found["reason"] = str(error)
@@ -110,13 +113,15 @@ def main() -> None:
     warnings.simplefilter("ignore")
     chosen = set(filter(None, args.models.split(",")))
     done = json.loads(args.out.read_text())["rows"] if args.out and args.out.exists() else []
-    known = {(r["library"], r["model"]) for r in done}
+    known = {(r["library"], r["model"].split(" (")[0]) for r in done}
     for library, names in (("timm", TIMM), ("transformers", TRANSFORMERS), ("torchvision", TORCHVISION)):
         for name in names:
             if (library, name) in known or (chosen and name not in chosen):
                 continue
-            done.append(row(library, name))
-            print(*done[-1].values(), flush=True)
+            options = [{}, OPTIONS[name]] if library == "transformers" and name in OPTIONS else [{}]
+            for found in (row(library, name, **chosen_options) for chosen_options in options):
+                done.append(found)
+                print(*found.values(), flush=True)
             gc.collect()
             if args.out:
                 about = {

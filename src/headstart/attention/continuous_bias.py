@@ -5,18 +5,19 @@ b(δ) = 16·σ(MLP(c(δ))), c(δ) the offset on a logarithmic scale, MLP two lay
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from headstart.attention.block import RelativeBias
+from headstart.errors import HeadstartError
 
 __all__ = ["HIGHEST", "continuous_bias", "fit_network"]
 
 HIGHEST = 16.0  # the bias the network can give at most; at least is zero
 _FLOOR = 1e-3  # of HIGHEST: what stands for zero, which the sigmoid only nears
-_KINKS = 3.0  # how much steeper the hidden units are than the library's start
 
 
 def continuous_bias(attention: Any, index: Tensor | None = None) -> RelativeBias:
@@ -41,25 +42,48 @@ def continuous_bias(attention: Any, index: Tensor | None = None) -> RelativeBias
 
 
 def fit_network(first: Any, last: Any, coordinates: Tensor, table: Tensor) -> None:
-    """Set the two layers so that 16·σ(MLP(coordinates (n, 2))) is ``table`` (n, H), by least squares.
+    """Set the two layers so that 16·σ(MLP(coordinates (n, 2))) is ``table`` (n, H), one entry per head above zero.
 
-    Hidden units are given kinks along random directions through random table points, as many as there are units; the
-    last layer then solves for the logits of the wanted biases, clipped to (0, 16).
+    For offset (dy, dx) the network adds a hat over the coordinate of dy and one over that of dx, each a piecewise
+    linear function with kinks at its neighbours: both together lift one point of the plane above all others, and the
+    sigmoid presses the rest to zero. Exact but for what stands for zero, 16·10⁻³ at most, whatever the window. Units
+    take their kinks first; those left over keep their weights and get none towards the heads.
+
+    Raises:
+        HeadstartError: for a table with more entries above zero than one in a head.
     """
-    points = coordinates.double()
-    share = (table.double() / HIGHEST + _FLOOR).clamp(max=1 - _FLOOR)  # differences are what counts
-    wanted = torch.log(share / (1 - share))
-    units = first.out_features
-    generator = torch.Generator().manual_seed(0)  # where kinks lie is no part of the random start
-    angle = torch.rand(units, generator=generator, dtype=torch.float64) * 2 * torch.pi
-    direction = _KINKS * torch.stack([angle.cos(), angle.sin()], 1).to(points)
-    through = points[torch.randint(len(points), (units,), generator=generator).to(points.device)]
-    jitter = 0.1 * torch.randn(units, 2, generator=generator, dtype=torch.float64).to(points)
-    offset = -(direction * (through + jitter)).sum(1)
-    first.weight.detach().copy_(direction)
-    first.bias.detach().copy_(offset)
+    points, share = coordinates.double(), table.double() / HIGHEST
+    if ((share > 0).sum(0) > 1).any():
+        raise HeadstartError("a continuous relative bias is set to one offset per head; got a table with more.")
+    axes = [points[:, axis].unique() for axis in (0, 1)]  # coordinates in order of offset
+    units = sum(map(len, axes)) + 2 + 1
+    if units > first.out_features:
+        raise HeadstartError(f"the bias network has {first.out_features} hidden units, and its window needs {units}.")
     weight, bias = first.weight.detach().double(), first.bias.detach().double()
-    hidden = (points @ weight.T + bias).relu()
-    gram = hidden @ hidden.T
-    gram.diagonal().add_(1e-9 * gram.diagonal().mean())
-    last.weight.detach().copy_((hidden.T @ torch.linalg.solve(gram, wanted)).T)
+    weight[:units], bias[:units] = 0.0, 0.0
+    bias[0] = 1.0  # a constant
+    out = torch.zeros(table.shape[1], first.out_features, dtype=torch.float64, device=points.device)
+    floor = math.log(_FLOOR / (1 - _FLOOR))
+    target = share.argmax(0)
+    top = share.amax(0).clamp(_FLOOR, 1 - _FLOOR).logit()
+    height = top - floor  # of each hat: where only one of them stands, the bias is at its floor
+    out[:, 0] = torch.where(share.amax(0) > 0, top - 2 * height, floor)
+    start = 1
+    for axis, values in enumerate(axes):
+        # A kink at every coordinate, and one before the first so that the first can have a hat too.
+        ends = values[:1] - 1.0, values[-1:] + 1.0
+        kinks = torch.cat([ends[0], values])
+        stop = start + len(kinks)
+        weight[start:stop, axis], bias[start:stop] = 1.0, -kinks
+        around = torch.cat([*ends[:1], values, ends[1]])
+        for head in (share.amax(0) > 0).nonzero()[:, 0].tolist():
+            i = int((values - points[target[head], axis]).abs().argmin())
+            rise, fall = 1 / (around[i + 1] - around[i]), 1 / (around[i + 2] - around[i + 1])
+            out[head, start + i] += height[head] * rise
+            out[head, start + i + 1] -= height[head] * (rise + fall)
+            if i + 2 < len(kinks):  # past the last coordinate there is nothing to bring back to zero
+                out[head, start + i + 2] += height[head] * fall
+        start = stop
+    first.weight.detach().copy_(weight)
+    first.bias.detach().copy_(bias)
+    last.weight.detach().copy_(out)

@@ -89,5 +89,5 @@ def _transformers(transformers: Any, name: str, options: dict[str, Any]) -> nn.M
             raise unknown("transformers model type", name, types)
         config = transformers.AutoConfig.for_model(name, **options)
     classifiers = transformers.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
-    kind = transformers.AutoModelForImageClassification if type(config) in classifiers else transformers.AutoModel
-    return kind.from_config(config)
+    found = (classifiers if type(config) in classifiers else transformers.MODEL_MAPPING)[type(config)]
+    return (found[0] if isinstance(found, tuple) else found)(config)

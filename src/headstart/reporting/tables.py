@@ -18,11 +18,29 @@ def table_rows(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def markdown_table(results: dict[str, Any]) -> str:
-    """A Markdown table, and under it what it takes to get the same numbers again."""
+    """A Markdown table, and under it what it takes to get the same numbers again.
+
+    ``results`` are those of a comparison, or of a benchmark: ``rows``, each a dictionary of cells; rows with a
+    ``reason`` instead of numbers are listed below the table.
+    """
+    if "rows" in results:
+        return _rows_table(results)
     header, rows = table_rows(results)
     lines = ["| " + " | ".join(header) + " |", "|---|---:|---:|---:|"]
     lines += ["| " + " | ".join([f"`{row[0]}`", *row[1:]]) + " |" for row in rows]
     return "\n".join([*lines, "", _source(results)])
+
+
+def _rows_table(results: dict[str, Any]) -> str:
+    measured = [row for row in results["rows"] if "reason" not in row]
+    header = list(measured[0])
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    lines += ["| " + " | ".join(str(row[key]) for key in header) + " |" for row in measured]
+    for row in results["rows"]:
+        if "reason" in row:
+            name = " ".join(str(value) for key, value in row.items() if key != "reason")
+            lines += [""] * (lines[-1].startswith("|")) + [f"* {name}: {row['reason']}"]
+    return "\n".join([*lines, "", f"`{results['command']}` on {_machine(results)}{_commit(results)}."])
 
 
 def rich_table(results: dict[str, Any]) -> Table:
@@ -62,13 +80,19 @@ def _signed(share: float) -> str:
 
 
 def _source(results: dict[str, Any]) -> str:
-    hardware = results["hardware"]
-    machine = hardware["gpu"] or f"{hardware['cores']} CPU cores"
     seconds = [run["seconds"] for arm in results["arms"] for run in arm["runs"]]
-    commit = f", commit {results['commit'][:10]}" if results["commit"] else ""
     return (
         "Mean ± standard deviation over n seeds; the test set is used once, after the last pass. "
         f"`{results['command']}`: "
-        f"{sum(seconds) / len(seconds):.0f} s a run on {machine}, {results['date']}, "
-        f"config {results['config_hash']}{commit}."
+        f"{sum(seconds) / len(seconds):.0f} s a run on {_machine(results)}, {results['date']}, "
+        f"config {results['config_hash']}{_commit(results)}."
     )
+
+
+def _machine(results: dict[str, Any]) -> str:
+    hardware = results["hardware"]
+    return hardware["gpu"] or f"{hardware['cores']} CPU cores"
+
+
+def _commit(results: dict[str, Any]) -> str:
+    return f", commit {results['commit'][:10]}" if results["commit"] else ""
