@@ -8,6 +8,7 @@ from headstart import HeadstartError, Impulse, UnsupportedModel, create_vit, ini
 from headstart.attention import attention_view, shift_targets, target_mass
 from headstart.attention.capture import captured_maps
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*cannot cover", "ignore:LayerScale multiplies")
 timm = pytest.importorskip("timm")
 VisionTransformer = pytest.importorskip("timm.models.vision_transformer").VisionTransformer
 MlpMixer = pytest.importorskip("timm.models.mlp_mixer").MlpMixer
@@ -189,3 +190,24 @@ def test_layer_scale_is_part_of_the_gain_and_noted(seeded):
     assert any("LayerScale multiplies what heads add by 1e-05" in note for note in report.notes)
     bare = init_(create_vit(width=96, depth=3, heads=3), Impulse(), generator=seeded())
     assert not any("LayerScale" in note for note in bare.notes)
+
+
+def test_the_error_of_a_bias_network_is_reported_and_a_table_has_none(seeded):
+    assert init_(make("BEiT"), Impulse(), generator=seeded()).bias_error < 1e-6
+    report = init_(make("Swin-v2"), Impulse(), generator=seeded())
+    assert 0.001 < report.bias_error < 0.017
+    assert "relative bias met within 0.02" in str(report) and report.to_dict()["bias_error"] == report.bias_error
+    assert init_(make("EVA-02"), Impulse(), generator=seeded()).bias_error is None
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_under_qk_norm_the_report_says_why_a_head_falls_short(seeded):
+    report = init_(make("rope, QK-norm"), Impulse(kernel=5, offsets="random"), generator=seeded())
+    assert any("so that all heads of a block share one gain" in note for note in report.notes)
+    torch.manual_seed(0)
+    bare = torch.nn.LayerNorm
+    model = VisionTransformer(
+        img_size=32, patch_size=4, qk_norm=True, **SMALL, norm_layer=lambda d, **_: bare(d, elementwise_affine=d > 32)
+    )
+    report = init_(model, Impulse(sharpness=0.9), generator=seeded())
+    assert any("norms without a scale that could make them larger" in note for note in report.notes)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from headstart.attention.view import evaluating
+from headstart.attention.hooks import evaluating
 
 __all__ = ["captured_maps"]
 

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from headstart.attention.block import BlockView, RelativeBias
+from headstart.attention.hooks import evaluating
 from headstart.attention.pieces import Missing, as_conv, as_identity, as_linear, fused, missing_in, separate
-from headstart.attention.view import AttentionView, Position, evaluating
+from headstart.attention.view import AttentionView, Position
 
 __all__ = ["view_timm"]
 

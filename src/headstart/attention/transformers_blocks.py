@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from headstart.attention.block import BlockView, RelativeBias
+from headstart.attention.hooks import evaluating
 from headstart.attention.pieces import Missing, as_linear, first_of, separate, table_index
-from headstart.attention.view import evaluating
 
 __all__ = ["bias_table", "mlp_ends", "projections", "rotation", "view_layer"]
 

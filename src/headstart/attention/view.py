@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,9 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from headstart.attention.block import BlockView
+from headstart.attention.hooks import before, evaluating
 from headstart.errors import HeadstartError
 
-__all__ = ["AttentionView", "Position", "evaluating"]
+__all__ = ["AttentionView", "Position"]
 
 # Gets a block and what its heads read; may return what they are to read instead.
 Visitor = Callable[[int, BlockView, Tensor], "Tensor | None"]
@@ -154,12 +154,11 @@ class AttentionView:
         """
         self.check_images(images)
         hooks = [
-            _before(block.attention, functools.partial(visitor, index, block))
-            for index, block in enumerate(self.blocks)
+            before(block.attention, functools.partial(visitor, index, block)) for index, block in enumerate(self.blocks)
         ]
         for module, look in ((self.entry, first), (self.final, last)):
             if look is not None:
-                hooks.insert(0, _before(module, look))
+                hooks.insert(0, before(module, look))
         try:
             with evaluating(self.model), torch.no_grad():
                 return self.model(images.to(self.device, self.dtype))
@@ -192,32 +191,3 @@ class AttentionView:
             shape_ok = images.ndim == 4 and list(images.shape[1:]) == [self.patch_embed.in_channels, *sides]
         if not shape_ok or len(images) == 0:
             raise HeadstartError(f"images: expected shape {wanted} with B ≥ 1, got {tuple(images.shape)}.")
-
-
-def _before(module: nn.Module, look: Callable[[Tensor], Any]) -> Any:
-    """A hook that hands ``look`` the tensor ``module`` is called with, a grid (B, h, w, D) as tokens (B, N, D)."""
-
-    def hook(_module: nn.Module, args: tuple, kwargs: dict) -> Any:
-        x = args[0] if args else next(iter(kwargs.values()))
-        instead = look(x.flatten(1, 2) if x.ndim == 4 else x)
-        if instead is None:
-            return None
-        instead = instead.to(x).view_as(x)
-        return (instead, *args[1:]), kwargs if args else {**kwargs, next(iter(kwargs)): instead}
-
-    return module.register_forward_pre_hook(hook, with_kwargs=True)
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode, afterwards as it was; PyTorch's fused encoder, which calls no hooks, off."""
-    training = {module: module.training for module in model.modules()}
-    fused = torch.backends.mha.get_fastpath_enabled()
-    try:
-        torch.backends.mha.set_fastpath_enabled(False)
-        model.eval()
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fused)
-        for module, mode in training.items():
-            module.training = mode

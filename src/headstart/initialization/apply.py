@@ -9,7 +9,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from headstart.attention import AttentionView, attention_view, check_trainable
+from headstart.attention import AttentionView, BlockView, attention_view, check_trainable
 from headstart.errors import HeadstartError, UnsupportedModel
 from headstart.initialization.draw import Draw
 from headstart.initialization.impulse import Impulse
@@ -152,8 +152,8 @@ def _report(
     if gain is None and generator is not None and images is None and view.uniform and view.source != "mixing":
         report.gain = predicted_gain(view, maps, content_std(view), generator)
     if aim is not None:
-        report.asked = aim.sharpness
-        report.notes = [*aim.notes, *_shortfalls(report)]
+        report.asked, report.bias_error = aim.sharpness, aim.bias_error
+        report.notes = [*aim.notes, *_shortfalls(report, view)]
     scale = min((float(b.layer_scale.abs().max()) for b in view.blocks if b.layer_scale is not None), default=1.0)
     if aim is not None and scale < _FAINT:
         report.notes.append(
@@ -173,7 +173,7 @@ def _report(
     return report
 
 
-def _shortfalls(report: InitReport) -> list[str]:
+def _shortfalls(report: InitReport, view: AttentionView) -> list[str]:
     if report.asked is None:
         return []
     # Above is no shortfall: with few images, heads solved on them see these a little better than others.
@@ -184,8 +184,16 @@ def _shortfalls(report: InitReport) -> list[str]:
     return [
         f"{len(off)} of {len(report.heads)} heads are more than {_TOLERANCE} below the sharpness asked for; furthest "
         f"is block {worst.block} head {worst.head}, {worst.target_mass:.2f} instead of "
-        f"{report.asked[worst.block]:.2f}: on {report.measured_on} other patches beat the target in too many rows."
+        f"{report.asked[worst.block]:.2f}: {_reason(report, view.blocks[worst.block])}."
     ]
+
+
+def _reason(report: InitReport, block: BlockView) -> str:
+    if block.has_qk_norm and block.source != "relative":
+        if all(getattr(norm, "weight", None) is None for norm in (block.q_norm, block.k_norm)):
+            return "queries and keys are normalised, by norms without a scale that could make them larger"
+        return "queries and keys are normalised, so that all heads of a block share one gain, fitted to their mean"
+    return f"on {report.measured_on} other patches beat the target in too many rows"
 
 
 def measure(model: nn.Module | AttentionView, images: Tensor | None = None) -> InitReport:

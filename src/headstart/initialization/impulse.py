@@ -115,7 +115,7 @@ class Impulse(Scheme):
                 begin(index, block, view.position_input(index)[None])
         else:
             view.visit(images, begin, first=look)
-        return Aim(offsets, problem.targets, sharpness, self._notes(view.blocks[0].heads))
+        return Aim(offsets, problem.targets, sharpness, self._notes(view.blocks[0].heads), problem.bias_error)
 
     def _notes(self, heads: int) -> list[str]:
         size = self.kernel**2

@@ -14,14 +14,15 @@ from headstart.initialization.sharpness import fit_gain
 __all__ = ["write_table"]
 
 
-def write_table(block: BlockView, bias: RelativeBias, targets: Tensor, x: Tensor, sharpness: float) -> None:
+def write_table(block: BlockView, bias: RelativeBias, targets: Tensor, x: Tensor, sharpness: float) -> float:
     """Set a block's relative bias so that each head gives ``sharpness`` of its attention to its target.
 
     The bias is g on the entry of the head's offset and 0 on all others: attention is then e^g/(e^g + n − 1) on the
     target, the same in every row that sees n tokens, whatever the window's shift. Queries and keys stay as they are;
     what they add on the inputs ``x`` (n, N, D) is taken into account by the gain (``targets`` (H, T), −1 for none).
     Where cosine attention has a learned temperature (2111.09883) it is set to one, from the usual ten, so that contents
-    do not speak louder than the bias.
+    do not speak louder than the bias. Returns the largest difference between the biases wanted and those the model
+    gives: none for a table, for Swin-v2's network what it cannot press to zero.
     """
     if block.temperature is not None:
         block.temperature.detach().zero_()
@@ -43,6 +44,7 @@ def write_table(block: BlockView, bias: RelativeBias, targets: Tensor, x: Tensor
     table = torch.zeros_like(bias.read(), dtype=torch.float64)
     table[entries, range(block.heads)] = gain
     bias.write(table)
+    return float((bias.read() - table).abs().max())
 
 
 def _entry(index: Tensor, target: Tensor, prefix: int) -> int:

@@ -51,7 +51,8 @@ class InitReport:
     """The result of :func:`headstart.init_` or :func:`headstart.measure`.
 
     ``asked`` is the sharpness asked for in each block, if one was; ``gain`` the lowest and highest gain of a spatial
-    frequency through the untrained network; ``measured_on`` says what the heads were given.
+    frequency through the untrained network; ``measured_on`` says what the heads were given. ``bias_error`` is, for
+    models with a relative bias, the largest difference between the logits asked of it and those it gives.
     """
 
     scheme: str
@@ -60,6 +61,7 @@ class InitReport:
     seconds: float = 0.0
     asked: list[float] | None = None
     gain: tuple[float, float] | None = None
+    bias_error: float | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -76,6 +78,7 @@ class InitReport:
             "target_mass": self.target_mass,
             "asked": self.asked,
             "gain": self.gain,
+            "bias_error": self.bias_error,
             "seconds": self.seconds,
             "notes": self.notes,
             "heads": [{name: getattr(head, name) for name in names} for head in self.heads],
@@ -91,6 +94,8 @@ class InitReport:
             lines.append(f"{h.block:5d} {h.head:5d}  {offset:>8}  {h.target_mass:11.3f}  {h.entropy:14.2f}")
         if self.gain is not None:
             lines.append(f"gain of spatial frequencies through the network: {self.gain[0]:.2f} to {self.gain[1]:.2f}")
+        if self.bias_error is not None:
+            lines.append(f"relative bias met within {self.bias_error:.1g}")
         lines += [f"note: {note}" for note in self.notes]
         lines.append(f"{self.seconds:.2f} s")
         return "\n".join(lines)

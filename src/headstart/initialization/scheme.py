@@ -28,6 +28,7 @@ class Aim:
     targets: list[Tensor]
     sharpness: list[float] | None
     notes: list[str]
+    bias_error: float | None = None
 
 
 @dataclass(frozen=True)

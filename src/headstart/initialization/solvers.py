@@ -43,6 +43,7 @@ class Problem:
     scramble: Tensor | None
     position_std: float
     draw: Draw
+    bias_error: float | None = None  # largest difference of a relative bias from the one wanted
 
     @classmethod
     def make(

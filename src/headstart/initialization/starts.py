@@ -15,10 +15,11 @@ from torch import Tensor
 
 from headstart.attention import BlockView, MixingView
 from headstart.errors import HeadstartError
+from headstart.initialization.constants import reserve_prefix, write_constants
 from headstart.initialization.mixing import covered, write_mixing
 from headstart.initialization.qk_norm import normalise, reset_norm
 from headstart.initialization.relative import write_table
-from headstart.initialization.rotary import Constants, find_constants, reserve_prefix, write_constants
+from headstart.initialization.rotary import Constants, find_constants
 from headstart.initialization.sharpness import few, fit_gain
 from headstart.initialization.solvers import Problem, Solve, Solver
 from headstart.initialization.values import content_std, zero_bias
@@ -86,7 +87,8 @@ def relative_start(problem: Problem) -> Start:
 
     def start(index: int, block: BlockView, x: Tensor, sharpness: float | None) -> None:
         assert block.bias is not None and sharpness is not None
-        write_table(block, block.bias, problem.targets[index], few(x, _windows(block)), sharpness)
+        error = write_table(block, block.bias, problem.targets[index], few(x, _windows(block)), sharpness)
+        problem.bias_error = max(problem.bias_error or 0.0, error)
 
     return start
 
