@@ -146,7 +146,8 @@ def _apply(scheme: Scheme, view: AttentionView, draw: Draw, images: Tensor | Non
 def _report(
     view: AttentionView, spec: str, images: Tensor | None, aim: Aim | None, generator: torch.Generator | None
 ) -> InitReport:
-    measured_on = "position embedding" if images is None else f"{len(images)} images"
+    alone = "position embedding" if view.source in ("learned", "fixed") else "position alone"
+    measured_on = alone if images is None else f"{len(images)} images"
     heads, maps, gain = look(view, images, aim)
     report = InitReport(spec, heads, measured_on, gain=gain)
     if gain is None and generator is not None and images is None and view.uniform and view.source != "mixing":
