@@ -21,8 +21,8 @@ Logits = Callable[[int, Tensor], "tuple[Tensor | None, Tensor]"]
 
 _STEPS = 30
 _TOLERANCE = 1e-5  # of the mean mass
-_LOGITS = 2**21  # per head, shared among the images: more change the mean mass by less than it varies between images
-_ROWS = 16  # of each image, at least
+_LOGITS = 2**20  # per head, shared among the images: more change the mean mass by less than it varies between images
+_ROWS = 8  # of each image, at least
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,9 @@ def per_block(sharpness: float | tuple[float, ...], blocks: int) -> list[float]:
 
 
 def few(x: Tensor, windows: int = 1) -> Tensor:
-    """As many of the inputs ``x`` (n, N, D) as the fit needs, whole images of ``windows`` each.
-
-    Several are kept in float32, whose rounding is far below what differs between images; one alone is exact in float64.
-    """
+    """As many of the inputs ``x`` (n, N, D) as the fit needs, whole images of ``windows`` each, in float64."""
     count = max(1, _LOGITS // (_ROWS * x.shape[1]) // windows) * windows
-    return x.double() if len(x) == 1 else x[:count].float()
+    return x[:count].double()
 
 
 def fit_gain(
