@@ -29,6 +29,7 @@ def test_a_cut_run_gives_its_last_pass(tiny: Recipe, tmp_path: Path) -> None:
     run = load_run(tmp_path)
     assert not run.finished
     assert all(torch.equal(value, final[name]) for name, value in run.model.state_dict().items())
-    (tmp_path / "checkpoint.safetensors").unlink()
+    for path in (*tmp_path.glob("checkpoint*"), tmp_path / "best.safetensors"):
+        path.unlink()
     with pytest.raises(HeadstartError, match="has no finished pass yet"):
         load_run(tmp_path)

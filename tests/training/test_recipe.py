@@ -71,6 +71,7 @@ def test_keys_that_came_later_change_the_hash_only_when_they_are_used() -> None:
     assert config_hash(config) == "d636eb8009dd"
     assert Recipe(fraction=0.1).config_hash != Recipe().config_hash
     assert "fraction" in Recipe(fraction=0.1).portable()
+    assert Recipe(step_back=1).config_hash != Recipe(step_back=0).config_hash == Recipe().config_hash
 
 
 def test_own_images_go_by_the_name_of_their_folder() -> None:

@@ -39,7 +39,7 @@ P = ParamSpec("P")
 
 
 def friendly(command: Callable[P, None]) -> Callable[P, None]:
-    """Errors as one red message and exit code 2; Ctrl-C as a word on how to go on."""
+    """Errors as one red message and exit code 2; Ctrl-C and SIGTERM as a word on how to go on."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -49,9 +49,11 @@ def friendly(command: Callable[P, None]) -> Callable[P, None]:
         except HeadstartError as error:
             errors.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(2) from None
-        except KeyboardInterrupt:
-            errors.print("Stopped. Finished passes are kept: the same command goes on from there.", style="yellow")
-            raise typer.Exit(130) from None
+        except KeyboardInterrupt as stop:
+            # A training that was asked to stop says where it did, and by which signal; other work just ends.
+            words = str(stop) or "Stopped. Finished passes are kept: the same command goes on from there."
+            errors.print(words, style="yellow", markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(getattr(stop, "exit_code", 130)) from None
 
     return run
 

@@ -1,54 +1,40 @@
-"""Checkpoints without pickle: one safetensors file, replaced as a whole, whose header carries the JSON part.
+"""Checkpoints without pickle: one safetensors file with a JSON part and a checksum of every byte in its header.
 
-Model, optimizer and history are one file, so a kill between two writes cannot leave halves of two passes.
+The tensors and the JSON part are one file, so a kill between two writes cannot leave halves of two moments.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
+from headstart.training.files import write_atomically
 
 __all__ = [
-    "load_checkpoint",
+    "RefusedCheckpoint",
+    "encode_checkpoint",
+    "fill",
     "load_weights",
-    "save_checkpoint",
+    "read_checkpoint",
+    "read_meta",
     "save_weights",
-    "write_json",
-    "write_lines",
 ]
 
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside ``path``, flush, rename: readers see the old file or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    if os.name == "posix":  # the rename itself must reach the disk too
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+FORMAT = 1
+EMPTY = "0" * 64
 
 
-def write_json(path: Path, content: object) -> None:
-    """``content`` as indented JSON, atomically."""
-    write_atomically(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+class RefusedCheckpoint(HeadstartError):
+    """A file that is damaged, or no checkpoint of this run; ``reason`` says which."""
 
-
-def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Each row as one line of JSON, atomically."""
-    write_atomically(path, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows).encode())
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} is refused: {reason}.")
+        self.path, self.reason = path, reason
 
 
 def save_weights(path: Path, model: nn.Module) -> None:
@@ -59,11 +45,91 @@ def save_weights(path: Path, model: nn.Module) -> None:
 
 
 def load_weights(path: Path, model: nn.Module) -> None:
-    """Weights written by :func:`save_weights` or :func:`save_checkpoint` into ``model``."""
-    tensors, _ = _read(path)
-    weights = {name.removeprefix("model."): t for name, t in tensors.items() if not name.startswith("optimizer.")}
+    """Weights of :func:`save_weights`, or those of the model in a checkpoint, into ``model``.
+
+    Raises :class:`~headstart.errors.HeadstartError` when the file is damaged or belongs to another model.
+    """
+    tensors, meta = read_checkpoint(path, weights_alone=True)
+    fill(model, tensors if meta is None else of_module(tensors, "model"), path)
+
+
+def encode_checkpoint(tensors: dict[str, Tensor], meta: dict[str, Any], run: str) -> bytes:
+    """The file's content: ``tensors``, ``meta`` (JSON values) and the hash of the run's config.
+
+    The SHA-256 is that of the whole file with zeros in the checksum's own place.
+    """
+    from safetensors.torch import save
+
+    text = json.dumps({**meta, "format": FORMAT, "run": run})
+    raw = save(_plain(tensors), metadata={"headstart": text, "sha256": EMPTY})
+    digest = hashlib.sha256(raw).hexdigest()
+    return raw.replace(_slot(EMPTY), _slot(digest), 1)
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """The JSON part alone, unchecked: cheap, and enough to tell which of two checkpoints is newer.
+
+    Raises :class:`RefusedCheckpoint` when the header can't be read or is not of this library.
+    """
     try:
-        model.load_state_dict(weights)
+        with open(path, "rb") as file:
+            header = file.read(int.from_bytes(file.read(8), "little"))
+    except (OSError, OverflowError, MemoryError) as error:
+        raise RefusedCheckpoint(path, f"it cannot be read ({error})") from None
+    meta = _meta(path, header)
+    if meta is None:
+        raise RefusedCheckpoint(path, "it is a safetensors file, but no checkpoint of a run")
+    return meta
+
+
+def read_checkpoint(
+    path: Path, run: str | None = None, *, weights_alone: bool = False
+) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
+    """Tensors and JSON part of a checkpoint whose every byte is as it was written.
+
+    ``run`` is the hash of the config it has to belong to. Files of versions without a checksum are taken as they
+    are. ``weights_alone`` allows files of :func:`save_weights`, which have no JSON part (None).
+
+    Raises :class:`RefusedCheckpoint` for a damaged file and one of another run.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise RefusedCheckpoint(path, f"it cannot be read ({error})") from None
+    header = raw[8 : 8 + int.from_bytes(raw[:8], "little")]
+    meta = _meta(path, header)
+    if meta is None and not weights_alone:
+        raise RefusedCheckpoint(path, "it is a safetensors file, but no checkpoint of a run")
+    stored = json.loads(header)["__metadata__"].get("sha256", "missing") if meta is not None else "missing"
+    if meta is not None and ("format" in meta or stored != "missing"):
+        found = hashlib.sha256(raw.replace(_slot(stored), _slot(EMPTY), 1)).hexdigest()
+        if stored != found:
+            reason = f"its content does not match its checksum ({stored[:12]} written, {found[:12]} found)"
+            raise RefusedCheckpoint(path, reason)
+        if run is not None and meta["run"] != run:
+            raise RefusedCheckpoint(path, f"it belongs to another run (config hash {meta['run']}, this one is {run})")
+    try:
+        return load(raw), meta
+    except SafetensorError as error:
+        raise RefusedCheckpoint(path, f"it cannot be read ({error})") from None
+
+
+def of_module(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """The state dict stored under ``name``."""
+    start = f"{name}."
+    return {key.removeprefix(start): tensor for key, tensor in tensors.items() if key.startswith(start)}
+
+
+def fill(module: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
+    """Load ``weights``, which came from ``path``, into ``module``.
+
+    Raises :class:`~headstart.errors.HeadstartError` naming what does not fit.
+    """
+    try:
+        module.load_state_dict(weights)
     except RuntimeError as error:
         raise HeadstartError(
             f"the weights of {path.name} do not fit the model ({str(error).splitlines()[1].strip()}); "
@@ -71,45 +137,18 @@ def load_weights(path: Path, model: nn.Module) -> None:
         ) from None
 
 
-def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, meta: dict[str, Any]) -> None:
-    """Model, optimizer state per parameter name, and ``meta`` (JSON values), in one atomic file."""
-    from safetensors.torch import save
-
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    for name, parameter in model.named_parameters():
-        for key, value in optimizer.state.get(parameter, {}).items():
-            tensors[f"optimizer.{key}.{name}"] = value
-    write_atomically(path, save(_plain(tensors), metadata={"headstart": json.dumps(meta)}))
+def _meta(path: Path, header: bytes) -> dict[str, Any] | None:
+    try:
+        meta = json.loads(header).get("__metadata__", {}).get("headstart")
+        return None if meta is None else dict(json.loads(meta))
+    except (ValueError, AttributeError, TypeError):
+        raise RefusedCheckpoint(path, "it cannot be read (its header is no JSON: damaged, or no checkpoint)") from None
 
 
-def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Restore what :func:`save_checkpoint` wrote; returns its ``meta``.
-
-    Raises :class:`~headstart.errors.HeadstartError` when the file is damaged or belongs to another model.
-    """
-    tensors, meta = _read(path)
-    load_weights(path, model)
-    parameters = dict(model.named_parameters())
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, key, parameter_name = name.split(".", 2)
-            parameter = parameters[parameter_name]
-            optimizer.state[parameter][key] = tensor.to(parameter.device)
-    return meta
+def _slot(digest: str) -> bytes:
+    # In the JSON part the same words would stand with escaped quotes, so this is found in one place only.
+    return f'"sha256":"{digest}"'.encode()
 
 
 def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-
-
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            meta = json.loads((file.metadata() or {}).get("headstart", "{}"))
-            return {name: file.get_tensor(name) for name in file.keys()}, meta  # noqa: SIM118
-    except (SafetensorError, OSError, json.JSONDecodeError) as error:
-        raise HeadstartError(
-            f"{path} cannot be read ({error}); delete it, and the same command starts the run over."
-        ) from None

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from headstart.errors import HeadstartError
 from headstart.initialization import resolve
 from headstart.training.build import build_dataset, build_model
-from headstart.training.checkpoint import write_json
 from headstart.training.engine import train
+from headstart.training.files import write_json
 from headstart.training.provenance import command, commit, hardware, versions
 from headstart.training.recipe import Recipe, config_hash
 from headstart.training.run_folder import check, claim, read_json

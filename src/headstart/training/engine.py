@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,21 +17,22 @@ from headstart.data import Dataset, Split, augment, batches, normalize
 from headstart.errors import HeadstartError
 from headstart.initialization import measure, resolve
 from headstart.training.build import build_dataset, build_model, initialize, sample_images
-from headstart.training.checkpoint import (
-    load_checkpoint,
-    save_checkpoint,
-    save_weights,
-    write_json,
-    write_lines,
-)
-from headstart.training.optimization import adamw, learning_rate
+from headstart.training.checkpoint import save_weights
+from headstart.training.divergence import Diverged, check_losses, check_weights
+from headstart.training.files import write_json, write_lines
+from headstart.training.kept import Kept
+from headstart.training.locking import locked
+from headstart.training.memory import names_fitting_batch, try_evaluation, try_step
+from headstart.training.optimization import adamw
 from headstart.training.progress import RunProgress
-from headstart.training.recipe import Recipe
+from headstart.training.recipe import Recipe, config_hash
 from headstart.training.run_folder import check, claim, read_json
-from headstart.training.seeds import generator, seeded
+from headstart.training.state import STEP_BACK, RunState
+from headstart.training.stopping import StopSignals
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+    from accelerate.optimizer import AcceleratedOptimizer
     from rich.console import Console
 
     from headstart.initialization import InitReport
@@ -47,87 +49,110 @@ def train(
     dataset: Dataset | None = None,
     console: Console | None = None,
     on_start: Callable[[InitReport], object] | None = None,
+    save_every: float = 60.0,
 ) -> dict[str, Any]:
     """Train one model in the folder ``out`` and return its ``result.json``.
 
-    A finished folder is not trained again; a cut one goes on after its last finished pass and ends with the
-    same bits as an uninterrupted run on the same CPU. ``dataset`` may be given when it is already loaded;
-    ``on_start`` receives what the heads look at before the first step. The test set is used once, after the
-    last pass.
+    A finished folder is not trained again; a cut one goes on after its last checkpoint and ends with the same bits
+    as an uninterrupted run on the same CPU. A checkpoint is made after each pass, and inside one when ``save_every``
+    seconds have gone by since the last. ``dataset`` may be given when it is already loaded; ``on_start`` receives
+    what the heads look at before the first step. The test set is used once, after the last pass.
 
-    Raises :class:`~headstart.errors.HeadstartError` for a folder of another config, an unknown dataset or
-    scheme, and a loss that is no longer finite.
+    Raises :class:`~headstart.errors.HeadstartError` for a folder of another config or in use by another process,
+    an unknown dataset or scheme, a damaged checkpoint, a loss that is no number or diverges (with the step, the
+    learning rate and the last good checkpoint), a full disk, and a batch that does not fit in memory (with the size
+    that would). Raises :class:`~headstart.training.stopping.Stopped` when SIGTERM or SIGINT asked to stop: the step
+    is finished and saved before.
     """
     out = Path(out)
     config = {**recipe.portable(), "scheme": resolve(recipe.init).spec}
     check(out, config)
-    if (out / "result.json").exists():
-        return read_json(out / "result.json")
+    if not (out / "result.json").exists():
+        with locked(out):
+            if not (out / "result.json").exists():  # finished by another process just now
+                _train(recipe, out, config, dataset or build_dataset(recipe), console, on_start, save_every)
+    return read_json(out / "result.json")
+
+
+def _train(
+    recipe: Recipe,
+    out: Path,
+    config: dict[str, Any],
+    dataset: Dataset,
+    console: Console | None,
+    on_start: Callable[[InitReport], object] | None,
+    save_every: float,
+) -> None:
     accelerator = _accelerator(recipe.precision)
-    device = accelerator.device
-    dataset = (dataset or build_dataset(recipe)).to(device)
-    model = build_model(recipe, dataset).to(device)
-    checkpoint = out / "checkpoint.safetensors"
-    if not checkpoint.exists():
+    dataset = dataset.to(accelerator.device)
+    model = build_model(recipe, dataset).to(accelerator.device)
+    kept = Kept(out, config_hash(config))
+    found = kept.newest()
+    if found is None:
         _start(model, recipe, dataset, out, config, on_start)
     network = accelerator.prepare_model(model)
     plain_optimizer = adamw(model, recipe)
     optimizer = accelerator.prepare_optimizer(plain_optimizer)
-    history = load_checkpoint(checkpoint, model, plain_optimizer)["history"] if checkpoint.exists() else []
+    batch_size = min(recipe.batch_size, len(dataset.train))
+    state = RunState({"model": model}, plain_optimizer, recipe, len(dataset.train) // batch_size, accelerator.device)
+    if found is None:
+        kept.save_pass(state.tensors(), state.meta())
+    else:
+        state.restore(*found)
+        write_lines(out / "history.jsonl", state.history)  # a kill may have come between the two files
     if recipe.compile:
         network.compile()
 
-    batch_size = min(recipe.batch_size, len(dataset.train))
-    steps_per_pass = len(dataset.train) // batch_size
-    steps, step = recipe.passes * steps_per_pass, len(history) * steps_per_pass
-    with RunProgress(console, f"{recipe.init} seed {recipe.seed}", steps, step) as progress:
-        for number in range(len(history) + 1, recipe.passes + 1):
-            started = time.perf_counter()
-            network.train()
-            order = generator(recipe.seed, "order", number)
-            changes = generator(recipe.seed, "augmentation", number, device)
-            images_of_pass = batches(dataset.train, batch_size, generator=order, shuffle=True, drop_last=True)
-            loss_sum, correct = torch.zeros((), device=device), torch.zeros((), device=device)
-            with seeded(recipe.seed, "stochastic depth", number):
-                for images, labels in images_of_pass:
-                    rate = learning_rate(step, steps, recipe)
-                    for group in optimizer.param_groups:
-                        group["lr"] = rate
-                    images = augment(images, changes, crop=recipe.crop, flip=recipe.flip)
-                    logits = network(normalize(images, dataset.mean, dataset.std))
-                    loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-                    accelerator.backward(loss)
-                    if recipe.clip is not None:
-                        accelerator.clip_grad_norm_(model.parameters(), recipe.clip)
-                    optimizer.step()
-                    optimizer.zero_grad()
-                    # Sums stay on the device: reading one here would make the host wait at every step.
-                    loss_sum += loss.detach()
-                    correct += (logits.detach().argmax(dim=1) == labels).sum()
-                    step += 1
-                    progress.step(loss.detach(), batch_size)
-            train_loss = loss_sum.item() / steps_per_pass
-            if not math.isfinite(train_loss):
-                raise HeadstartError(
-                    f"the training loss of pass {number} is {train_loss} (learning rate {rate:.2g}); "
-                    f"try --set lr={recipe.lr / 3:.1g} with another --out."
-                )
-            seen = steps_per_pass * batch_size
+    with (
+        StopSignals() as signals,
+        RunProgress(console, f"{recipe.init} seed {recipe.seed}", state.steps, state.step) as progress,
+    ):
+        saved = time.monotonic()
+
+        def after_step(loss: Tensor) -> None:
+            nonlocal saved
+            progress.step(loss, batch_size)
+            if signals.asked is None and time.monotonic() - saved < save_every:
+                return
+            _check(state, dataset)
+            kept.save_inside(state.tensors(), state.meta())
+            saved = time.monotonic()
+            if signals.asked is not None:
+                raise signals.stopped(f"after step {state.step} of {state.steps}, saved in {out}")
+
+        while state.number <= recipe.passes:
+            started = time.perf_counter() - state.seconds
+            attempt = partial(try_step, model, plain_optimizer, dataset)
+            try:
+                with names_fitting_batch("batch_size", batch_size, attempt):
+                    _one_pass(state, dataset, batch_size, network, accelerator, optimizer, after_step)
+                _check(state, dataset)
+            except Diverged as wrong:
+                progress.back(_step_back(state, kept, wrong), state.step)
+                continue
+            with names_fitting_batch("eval_batch", recipe.eval_batch, partial(try_evaluation, model, dataset)):
+                val_accuracy = accuracy(network, dataset.val, dataset, recipe.eval_batch)
+            seen = state.done * batch_size
             row = {
-                "pass": number,
-                "train_loss": train_loss,
-                "train_accuracy": correct.item() / seen,
-                "lr": rate,
-                "images_per_second": seen / (time.perf_counter() - started),
-                "val_accuracy": accuracy(network, dataset.val, dataset, recipe.eval_batch),
+                "pass": state.number,
+                "train_loss": state.loss_sum.item() / state.done,
+                "train_accuracy": state.correct.item() / seen,
+                "lr": state.rate(state.step - 1),
+                "images_per_second": seen / state.seconds,
+                "val_accuracy": val_accuracy,
                 "seconds": time.perf_counter() - started,
             }
-            history.append(row)
-            save_checkpoint(checkpoint, model, plain_optimizer, {"history": history})
-            write_lines(out / "history.jsonl", history)
+            state.history.append(row)
+            state.begin_pass()
+            kept.save_pass(state.tensors(), state.meta())
+            write_lines(out / "history.jsonl", state.history)
+            saved = time.monotonic()
             progress.passed(row, recipe.passes)
+            if signals.asked is not None:
+                raise signals.stopped(f"after pass {row['pass']} of {recipe.passes}, saved in {out}")
 
     save_weights(out / "model.safetensors", model)
+    history = state.history
     result = {
         "val_accuracy": history[-1]["val_accuracy"],
         "test_accuracy": accuracy(network, dataset.test, dataset, recipe.eval_batch),
@@ -135,8 +160,68 @@ def train(
         "images_per_second": len(history) / sum(1 / row["images_per_second"] for row in history),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
+    if state.backs:
+        result["step_backs"] = state.backs
     write_json(out / "result.json", result)
-    return result
+
+
+def _one_pass(
+    state: RunState,
+    dataset: Dataset,
+    batch_size: int,
+    network: nn.Module,
+    accelerator: Accelerator,
+    optimizer: AcceleratedOptimizer,
+    after_step: Callable[[Tensor], object],
+) -> None:
+    """The steps of a pass, or those that are left of it."""
+    recipe, before = state.recipe, state.seconds
+    network.train()
+    started = time.perf_counter()
+    images_of_pass = batches(dataset.train, batch_size, generator=state.order, shuffle=True, drop_last=True)
+    with state.randomness():
+        # Cut inside, a pass has the same order again and goes on behind the batches that were seen.
+        for images, labels in islice(images_of_pass, state.done, None):
+            for group in optimizer.param_groups:
+                group["lr"] = state.rate(state.step)
+            images = augment(images, state.augmentation, crop=recipe.crop, flip=recipe.flip)
+            logits = network(normalize(images, dataset.mean, dataset.std))
+            loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+            accelerator.backward(loss)
+            if recipe.clip is not None:
+                accelerator.clip_grad_norm_(network.parameters(), recipe.clip)
+            optimizer.step()
+            optimizer.zero_grad()
+            state.count(loss.detach(), (logits.detach().argmax(dim=1) == labels).sum())
+            state.seconds = before + time.perf_counter() - started
+            after_step(loss.detach())
+
+
+def _check(state: RunState, dataset: Dataset) -> None:
+    """Raise Diverged unless what is about to be kept is sound."""
+    check_losses(state.losses[: state.done], len(dataset.classes))
+    check_weights(state.modules["model"], state.done - 1)
+
+
+def _step_back(state: RunState, kept: Kept, wrong: Diverged) -> str:
+    """Go back to the last finished pass with a lower learning rate, if the recipe allows one more time."""
+    recipe, index = state.recipe, len(state.history) * state.steps_per_pass + wrong.index
+    rate = state.rate(index)
+    where = f"step {index + 1} of {state.steps} (pass {state.number}, learning rate {rate:.2g})"
+    if len(state.backs) >= recipe.step_back:
+        lower = recipe.lr * STEP_BACK ** (len(state.backs) + 1)
+        raise HeadstartError(
+            f"training went wrong at {where}: {wrong.what}. The last good checkpoint is {kept.last_good()}. "
+            f"Try --set lr={lower:.1g} with another --out; --set step_back=3 goes back and lowers it by itself."
+        )
+    back = {"step": index + 1, "pass": state.number, "lr": rate, "what": wrong.what}
+    backs = [*state.backs, back]
+    found = kept.newest(inside=False)
+    if found is None:
+        raise HeadstartError(f"training went wrong at {where}: {wrong.what}, and {kept.folder} has no finished pass.")
+    state.restore(*found)
+    state.backs = backs
+    return f"{where}: {wrong.what}; back to step {state.step} with a third of the learning rate"
 
 
 @torch.inference_mode()

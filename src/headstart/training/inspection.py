@@ -11,6 +11,7 @@ from headstart.data import Dataset, normalize
 from headstart.errors import HeadstartError
 from headstart.training.build import build_dataset, build_model, sample_images
 from headstart.training.checkpoint import load_weights
+from headstart.training.kept import newest_pass
 from headstart.training.recipe import Recipe
 from headstart.training.run_folder import read_json
 
@@ -57,9 +58,10 @@ def load_run(folder: str | Path) -> Run:
     recipe = Recipe(**{**keys, "dataset": stored.get("dataset", keys["dataset"])})
     dataset = build_dataset(recipe)
     model = build_model(recipe, dataset)
-    finished = (folder / "model.safetensors").exists()
-    weights = folder / ("model.safetensors" if finished else "checkpoint.safetensors")
-    if not weights.exists():
+    final = folder / "model.safetensors"
+    finished = final.exists()
+    weights = final if finished else newest_pass(folder)
+    if weights is None:
         raise HeadstartError(f"{folder} has no finished pass yet; run it for at least one pass.")
     load_weights(weights, model)
     return Run(recipe, dataset, model.eval(), finished)

@@ -57,6 +57,14 @@ class RunProgress:
         text = f"loss {loss.item():.3f} {self.text} {rate:,.0f} images/s"
         self.bar.update(self.task, completed=self.steps_done, text=text)
 
+    def back(self, what: str, step: int) -> None:
+        """Training went wrong and goes on from an earlier ``step``."""
+        self.steps_done = step
+        if self.bar is not None:
+            self.bar.update(self.task, completed=step)
+        if self.console is not None:
+            self.console.print(f"{self.title} · {what}", highlight=False, soft_wrap=True, markup=False)
+
     def passed(self, row: dict[str, Any], passes: int) -> None:
         """One pass is over; ``row`` is its line of the history."""
         self.text = f"val {row['val_accuracy']:.1%}"

@@ -16,7 +16,7 @@ __all__ = ["Recipe"]
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-ADDED = ("per_class", "fraction", "image_size", "max_bad")
+ADDED = ("per_class", "fraction", "image_size", "max_bad", "step_back")
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -68,6 +68,7 @@ class Recipe(BaseModel):
     betas: tuple[Beta, Beta] = (0.9, 0.999)
     label_smoothing: Share = 0.1
     clip: Annotated[float, Field(gt=0)] | None = 1.0  # largest gradient norm
+    step_back: Annotated[int, Field(ge=0)] = 0  # times a diverged run may go back a pass, with a third of the lr
     # running
     seed: int = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: float32 on CPU, bfloat16 on CUDA

@@ -1,13 +1,15 @@
 """A run folder belongs to one config: claimed by the first run, continued by its like, refused to others.
 
-=====================  =============================================================
+=====================  =====================================================================
 config.json            the recipe, its hash, the scheme in full, the versions
 init.json              what each head looked at before training
 history.jsonl          one line per pass
-checkpoint.safetensors model, optimizer and history after the last finished pass
+checkpoint*.safetensors where the run goes on: see :mod:`headstart.training.kept`
+best.safetensors       the checkpoint of the pass with the best validation accuracy
 model.safetensors      the final weights
 result.json            the final numbers; a folder that has it is finished
-=====================  =============================================================
+.lock                  there while a process trains in the folder
+=====================  =====================================================================
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import HeadstartError
-from headstart.training.checkpoint import write_json
+from headstart.training.files import write_json
 from headstart.training.provenance import versions
 
 __all__ = ["check", "claim", "read_json"]

@@ -1,0 +1,36 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from headstart.training.stopping import Stopped, StopSignals
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_first_signal_asks_and_a_second_stops_at_once(number: signal.Signals, code: int) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(Stopped, match="at once; the same command goes on from the last checkpoint"), StopSignals() as s:
+        assert s.asked is None
+        os.kill(os.getpid(), number)
+        assert s.asked == number
+        stopped = s.stopped("after step 3")
+        assert str(stopped) == (
+            f"Stopped by {number.name} after step 3; nothing is lost: the same command goes on from there."
+        )
+        assert stopped.exit_code == code
+        os.kill(os.getpid(), number)
+    assert signal.getsignal(number) is before
+
+
+def test_another_thread_can_not_be_told_and_is_left_alone() -> None:
+    seen = []
+
+    def use() -> None:
+        with StopSignals() as signals:
+            seen.append(signals.asked)
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert seen == [None]
