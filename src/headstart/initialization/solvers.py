@@ -73,6 +73,7 @@ class Solver:
     prepare: Callable[[Problem, Impulse], Solve]
     sharpness: float | None  # asked for when the caller names none
     fits: bool = False  # whether Q and K depend on the very inputs they are solved on
+    same_code: bool = False  # whether all heads read one code, so that heads of one offset have the same logits
 
 
 def _prepare_code(problem: Problem) -> tuple[Code, Tensor, Tensor, Tensor | None]:
@@ -201,7 +202,7 @@ def _gradient(problem: Problem, scheme: Impulse) -> Solve:
 
 
 SOLVERS: dict[str, Solver] = {
-    "rotation": Solver(_rotation, 0.5),
+    "rotation": Solver(_rotation, 0.5, same_code=True),
     "decoder": Solver(_decoder, 0.5, fits=True),
     "pseudoinverse": Solver(_pseudoinverse, None),
     "gradient": Solver(_gradient, None),

@@ -37,16 +37,37 @@ _FOLDS = 4
 def absolute_start(problem: Problem, solver: Solver, scheme: Impulse) -> Start:
     """Q and K read an absolute embedding, found by ``solver`` and scaled to the sharpness asked for."""
     solve = solver.prepare(problem, scheme)
+    known: dict[tuple, Tensor] = {}  # gains on the input below
+    seen = torch.empty(0)
+
+    def fit(index: int, block: BlockView, x: Tensor, found: QK, sharpness: float) -> Tensor:
+        parts = _parts(solve, index, block, x, found, solver.fits)
+        count, targets = sum(len(part) for _, part in parts), problem.targets[index]
+
+        def gains(heads: list[int]) -> Tensor:
+            return fit_gain(
+                lambda i, rows: (None, _logits(block, parts, heads[i], rows)),
+                count, block, targets[heads], sharpness, shared=block.has_qk_norm,
+            )  # fmt: skip
+
+        if len(x) > 1 or not solver.same_code or problem.scramble is not None or block.has_qk_norm:
+            return gains(list(range(block.heads)))
+        # On position alone heads with one code and one offset need one gain, in whichever block they are.
+        nonlocal seen
+        if not torch.equal(x, seen):
+            known.clear()
+            seen = x
+        keys = [(*offset, sharpness, block.scale) for offset in problem.offsets[index].tolist()]
+        new = {key: head for head, key in enumerate(keys) if key not in known}
+        if new:
+            known.update(zip(new, gains(list(new.values())), strict=True))
+        return torch.stack([known[key] for key in keys])
 
     def start(index: int, block: BlockView, x: Tensor, sharpness: float | None) -> None:
         q, k = solve(index, block, x)
         zero_bias(block, "q", "k")
         if sharpness is not None:
-            parts = _parts(solve, index, block, x, (q, k), solver.fits)
-            gain = fit_gain(
-                lambda head, rows: (None, _logits(block, parts, head, rows)),
-                sum(len(part) for _, part in parts), block, problem.targets[index], sharpness, shared=block.has_qk_norm,
-            )  # fmt: skip
+            gain = fit(index, block, x, (q, k), sharpness)
             if block.has_qk_norm:  # scaling Q and K would be normalised away; a norm without scale leaves it at one
                 for norm in (block.q_norm, block.k_norm):
                     reset_norm(norm, float(gain[0].sqrt()))
