@@ -1,4 +1,4 @@
-"""Food-101: 75,750 training and 25,250 test images of 101 dishes; some training labels are wrong on purpose.
+"""Food-101: 75,750 training and 25,250 test images of 101 dishes; some training labels are wrong.
 
 L. Bossard, M. Guillaumin, L. Van Gool, 2014.
 """

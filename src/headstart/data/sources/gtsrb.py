@@ -51,15 +51,20 @@ SOURCES = (
             RemoteFile(
                 URL + "GTSRB_Final_Training_Images.zip",
                 checksum="md5:f33fd80ac59bff73c82d25ab499e03a3",
+                size=276_294_756,
                 unpacks_to=1_000_000_000,
             ),
             RemoteFile(
                 URL + "GTSRB_Final_Test_Images.zip",
                 checksum="md5:c7e4e6327067d32654124b0fe9e82185",
+                size=88_978_620,
                 unpacks_to=500_000_000,
             ),
             RemoteFile(
-                URL + "GTSRB_Final_Test_GT.zip", checksum="md5:fe31e9c9270bbcd7b84b7f21a9d9d9e5", unpacks_to=10_000_000
+                URL + "GTSRB_Final_Test_GT.zip",
+                checksum="md5:fe31e9c9270bbcd7b84b7f21a9d9d9e5",
+                size=99_620,
+                unpacks_to=10_000_000,
             ),
         ),
         folders=("", "gtsrb"),

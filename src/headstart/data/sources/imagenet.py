@@ -14,6 +14,8 @@ from headstart.data.source import Source
 
 __all__ = ["SOURCES"]
 
+MAPPING = "LOC_synset_mapping.txt"
+
 
 def read_imagenet(folder: Path) -> Listing:
     """The validation images are the test set, as is usual: the official test labels are not public."""
@@ -24,9 +26,10 @@ def read_imagenet(folder: Path) -> Listing:
 
 
 def _names(folder: Path) -> dict[str, str]:
-    """From ``LOC_synset_mapping.txt``, which the Kaggle release carries: a number, a space, and names."""
-    file = folder / "LOC_synset_mapping.txt"
-    if not file.is_file():
+    """From ``LOC_synset_mapping.txt``, which the Kaggle release carries beside ``ILSVRC/``: a number and names."""
+    places = (folder, *folder.absolute().parents[:3])
+    file = next((place / MAPPING for place in places if (place / MAPPING).is_file()), None)
+    if file is None:
         return {}
     pairs = [line.partition(" ") for line in file.read_text().splitlines()]
     names = {wnid: words.split(",")[0].strip() for wnid, _, words in pairs}

@@ -46,8 +46,8 @@ SOURCES = (
         files=(
             RemoteFile(
                 "https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-160.tgz",
-                checksum="sha256:88daccb09b6fce93f45e6c09ddeb269cce705549e6bff322092a2a5a11489863",
-                size=98_948_031,
+                checksum="sha256:64d0c4859f35a461889e0147755a999a48b49bf38a7e0f9bd27003f10db02fe5",
+                size=99_003_388,
                 unpacks_to=200_000_000,
             ),
         ),

@@ -153,6 +153,8 @@ SOURCES = (
         KMNIST_FILES,
         HIRAGANA,
         flip_ok=False,
+        mean=(0.1918,),
+        std=(0.3483,),
         title="Kuzushiji-MNIST, ten hiragana in old cursive writing",
         homepage="https://github.com/rois-codh/kmnist",
         licence="CC BY-SA 4.0",
