@@ -166,3 +166,40 @@ def test_a_comparison_spells_its_recipe_out(photos: Path, tmp_path: Path) -> Non
     assert command.startswith("headstart compare photos --set fraction=0.5 ")
     for assignment in ("crop=2", "flip=true", "width=24", "depth=1", "heads=3", "patch_size=4", "passes=1"):
         assert f"--set {assignment} " in command
+
+
+QUICK = ("--set", "passes=1", "--set", "depth=1", "--set", "width=24")
+
+
+def test_what_is_left_out_is_said_once(photos: Path) -> None:
+    (photos / "light" / "bad.png").write_bytes(b"")
+    result = call("train", "photos", *QUICK)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("left out 1 of 121 images: light/bad.png (the file is empty)") == 1
+
+
+@pytest.mark.parametrize("recipe", [(), ("--recipe", "cifar10_small", "--set", "limit=none")])
+def test_two_folders_of_one_name_are_two_datasets(photos: Path, tmp_path: Path, recipe: tuple[str, ...]) -> None:
+    out = ("--out", tmp_path / "run", *QUICK, *recipe)
+    assert call("train", "photos", *out).exit_code == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())["config"]
+    assert len(config["content"]) == 16 and str(tmp_path) not in json.dumps(config)
+    photos = photos.rename(tmp_path / "moved")
+    photos.rename(tmp_path / "photos")
+    assert call("train", "photos", *out).exit_code == 0  # a move and back changes nothing
+    (tmp_path / "photos" / "dark" / "0.png").rename(tmp_path / "photos" / "light" / "new.png")
+    result = call("train", "photos", *out)
+    assert result.exit_code == 2
+    assert f"holds a run of another config: content ({config['content']} there" in result.stderr
+    result = call("inspect", tmp_path / "run")
+    assert f"not those of the recipe: expected content {config['content']}, got " in result.stderr
+    command = ("compare", "photos", "--set", f"content={config['content']}")
+    assert "are not those of the recipe" in call(*command).stderr
+
+
+def test_more_bad_files_than_are_named_on_loading_are_all_named(photos: Path) -> None:
+    for number in range(12):
+        (photos / "light" / f"{number}.png").write_bytes(b"")
+    result = call("data", "check", "photos", "--max-bad", 0.5)
+    assert "and 2 more" in result.stderr
+    assert result.stdout.count("left out: light/") == 12

@@ -119,3 +119,12 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Path, "open", full)
     with pytest.raises(HeadstartError, match=r"no space left to write in .*out: free some"):
         unpack(archive, tmp_path / "out", at_most=100)
+
+
+@pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a"), ("n" * 300,)])
+def test_names_that_no_disk_can_hold_are_one_error(tmp_path: Path, names: tuple[str, ...]) -> None:
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as packed:
+        for name in names:
+            packed.writestr(name, b"x")
+    with pytest.raises(HeadstartError, match=r"odd\.zip can.t be written \(.*\): this is not the official archive"):
+        unpack(tmp_path / "odd.zip", tmp_path / "out", at_most=1000)

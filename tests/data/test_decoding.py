@@ -113,3 +113,10 @@ def test_a_cut_file_is_bad_and_so_is_an_empty_one(kind: str, encoded: Encoded) -
 def test_no_image_at_all() -> None:
     with pytest.raises(BadImage, match=r"no known image format \(it begins with 3c 68 74 6d\)"):
         read_header(b"<html>not found</html>")
+
+
+def test_formats_that_run_programs_are_not_opened() -> None:
+    """Pillow hands EPS to Ghostscript, whatever the file is called."""
+    program = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
+    with pytest.raises(BadImage, match=r"no known image format \(it begins with 25 21 50 53\)"):
+        read_header(program)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import errno
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from headstart.data.disk import data_root, new_folder, room_for, writing
+from headstart.data.disk import data_root, new_folder, one_at_a_time, room_for, writing
 from headstart.errors import HeadstartError
 
 
@@ -65,3 +67,22 @@ def test_the_root_is_given_or_from_the_environment(tmp_path: Path, monkeypatch: 
     assert data_root() == Path.home() / "data"
     monkeypatch.setenv("HEADSTART_DATA", "")
     assert data_root() == Path.home() / ".cache" / "headstart"
+
+
+def test_one_goes_in_at_a_time_and_no_lock_is_left(tmp_path: Path) -> None:
+    inside, most = [], []
+
+    def work(number: int) -> None:
+        with one_at_a_time(tmp_path / "root" / ".x.lock"):
+            inside.append(number)
+            most.append(len(inside))
+            time.sleep(0.02)
+            inside.remove(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 5
+    assert [*(tmp_path / "root").iterdir()] == []

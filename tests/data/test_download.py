@@ -211,7 +211,7 @@ def test_a_disk_without_room_is_told_before_the_first_byte(
 
 
 def test_a_disk_that_fills_up_keeps_what_arrived(server: Server, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def write(url: str, part: Path, progress: object) -> None:
+    def write(url: str, part: Path, *_: object) -> None:
         part.write_bytes(CONTENT[:1000])
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -219,3 +219,10 @@ def test_a_disk_that_fills_up_keeps_what_arrived(server: Server, target: Path, m
     with pytest.raises(HeadstartError, match=r"no space left to write in .*folder: free some, or set HEADSTART_DATA"):
         download(server.url, target, checksum=MD5)
     assert [path.name for path in target.parent.iterdir()] == ["data.tar.gz.part"]
+
+
+def test_a_file_that_goes_on_and_on_is_left(server: Server, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK", 1000)
+    with pytest.raises(HeadstartError, match=r"sent a file with more than the expected 2,500 bytes\. It was removed"):
+        download(server.url, target, size=2500)
+    assert [*target.parent.iterdir()] == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
+import threading
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -134,3 +136,32 @@ def test_the_nearest_folder_and_what_it_lacks_are_named(source: Source, tmp_path
         locate(source, tmp_path / "here", own_root)
     (tmp_path / "here" / "old" / "LIST").write_text("")
     assert locate(source, tmp_path / "here", own_root) == tmp_path / "here" / "old"
+
+
+def test_two_at_once_fetch_it_once(source: Source, own_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched, found = [], []
+    download = module.download
+
+    def slowly(url: str, target: Path, **more: object) -> Path:
+        fetched.append(url)
+        time.sleep(0.05)
+        return download(url, target, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "download", slowly)
+    threads = [threading.Thread(target=lambda: found.append(locate(source, None, own_root))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [own_root / "two"] * 3
+    assert len(fetched) == 3  # its three files
+
+
+def test_an_unpacked_file_is_compared_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "labels").write_bytes(b"other")
+    content = "sha256:" + hashlib.sha256(b"labels").hexdigest()
+    file = RemoteFile("https://x.org/labels.gz", checksum="sha256:00", content=content)
+    with pytest.raises(HeadstartError, match=r"labels is not the official file: expected sha256:"):
+        module.verify(tmp_path / "labels.gz", file)
+    (tmp_path / "labels").write_bytes(b"labels")
+    module.verify(tmp_path / "labels.gz", file)

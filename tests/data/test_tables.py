@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from headstart.data import load_collection
+from headstart.data.tables import labels_of, read_csv
 from headstart.errors import HeadstartError
 
 Encoded = Callable[..., bytes]
@@ -92,3 +93,30 @@ def test_no_text_is_told(place: Path) -> None:
     (place / "table.csv").write_bytes(b"\xff\xfe\x00path")
     with pytest.raises(HeadstartError, match=r"table\.csv is no text in UTF-8 .*: save it as UTF-8"):
         load_collection(str(place / "table.csv"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('path,label\n1.png,"' + "x" * 200_000 + '"', r"is no CSV \(field larger than .*expected a header"),
+        ("path,label,label\n1.png,a,b", r"has 2 columns named 'label': expected each name once"),
+    ],
+)
+def test_what_is_no_table_is_told(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(HeadstartError, match=message):
+        read_csv(tmp_path / "t.csv", {})
+
+
+def test_tabs_are_understood(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text("path\tlabel\n1.png\ta\n2.png\tb, c\n")
+    assert read_csv(tmp_path / "t.tsv", {}).classes == ("a", "b, c")
+
+
+def test_labels_that_only_look_like_numbers_are_words() -> None:
+    assert labels_of(Path("t"), ["²", "1", "10"]) == ([2, 0, 1], ["1", "10", "²"])
+
+
+def test_nan_is_no_label() -> None:
+    with pytest.raises(HeadstartError, match=r"row 2 of t has no label: fill it in or remove the row"):
+        labels_of(Path("t"), [0.0, float("nan")])

@@ -101,7 +101,9 @@ def test_own_images_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         path = tmp_path / "scans" / f"kind{number % 2}" / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((40, 50), number, np.uint8)).save(path)
-    assert facts_of(Recipe(dataset=str(tmp_path / "scans"))) == Facts(29, 32, 1, None)
+    found = facts_of(Recipe(dataset=str(tmp_path / "scans")))
+    assert found == Facts(29, 32, 1, None, found.content)
+    assert len(found.content) == 16
 
 
 def test_smaller_choices_reach_the_data() -> None:
@@ -112,3 +114,18 @@ def test_smaller_choices_reach_the_data() -> None:
     assert torch.equal(full.val.images, few.val.images)
     assert torch.equal(full.train.images[:129], share.train.images)
     assert build_dataset(Recipe(dataset="digits", image_size=16)).image_size == 16
+
+
+def test_the_advice_for_a_large_side_can_be_followed() -> None:
+    with pytest.raises(HeadstartError, match=r"images of 1024×1024 .*--set image_size=512, or the patches"):
+        recommend("x", facts(size=1024))
+    assert recommend("x", facts(size=512)).recipe.patch_size == 16
+    advice = recipe_for("flowers102", ["image_size=1024", "patch_size=32"])
+    assert advice.recipe.patch_size == 32
+    assert advice.reasons[1] == "1024×1024 pixels: patches of 32, a grid of 32×32"
+
+
+def test_content_is_in_the_config_of_own_images_alone() -> None:
+    assert recipe_for("cifar100").recipe.content is None
+    assert "content" not in recipe_for("cifar100").recipe.portable()
+    assert recommend("x", Facts(1000, 64, 3, None, "ab")).recipe.portable()["content"] == "ab"

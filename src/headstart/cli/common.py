@@ -19,6 +19,8 @@ Examples:
 
   headstart demo
 
+  headstart train photos/
+
   headstart compare cifar10 --init default,mimetic,impulse --seeds 5
 
   headstart train digits --init impulse:sharpness=0.5 --set passes=30
@@ -51,7 +53,7 @@ def friendly(command: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(2) from None
         except KeyboardInterrupt as stop:
             # A training that was asked to stop says where it did, and by which signal; other work just ends.
-            words = str(stop) or "Stopped. Finished passes are kept: the same command goes on from there."
+            words = str(stop) or "Stopped. What is finished is kept: the same command goes on from there."
             errors.print(words, style="yellow", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(getattr(stop, "exit_code", 130)) from None
 

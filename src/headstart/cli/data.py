@@ -10,10 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from headstart.cli.common import app, friendly, show_paths
+from headstart.cli.findings import print_bad, print_counts, print_findings, print_summary
 
 if TYPE_CHECKING:
-    from headstart.data.checkup import Checkup, Finding
-    from headstart.data.collection import Collection
     from headstart.data.source import RemoteFile, Source
 
 data = typer.Typer(
@@ -94,7 +93,7 @@ def info(name: Name) -> None:
 def get(name: Name) -> None:
     """Download a dataset, check it against its published checksums, unpack it, and count its images."""
     from headstart.data.disk import data_root
-    from headstart.data.loading import find_public
+    from headstart.data.public import find_public
 
     source = _source(name)
     folder, counts = find_public(source, data_root())
@@ -111,9 +110,10 @@ def check(spec: Spec, size: Size = None, max_bad: MaxBad = 0.01) -> None:
     found = load_collection(spec, image_size=size, max_bad=max_bad)
     report = checkup(found)
     console = Console()
-    _describe(console, found)
-    _counts(console, found, report)
-    _findings(console, report)
+    print_summary(console, found)
+    print_counts(console, found, report)
+    print_findings(console, report)
+    print_bad(console, found)
     if report.leaked:
         raise typer.Exit(1)
 
@@ -138,9 +138,9 @@ def look(
     path = save_sheet(contact_sheet(found, columns=columns, part=part), out or Path(f"{found.name}-look.png"))
     report = checkup(found)
     console = Console()
-    _describe(console, found)
-    _counts(console, found, report)
-    _findings(console, report)
+    print_summary(console, found)
+    print_counts(console, found, report)
+    print_findings(console, report)
     show_paths(console, [path])
 
 
@@ -176,47 +176,3 @@ def _described(file: RemoteFile) -> list[str]:
         *(f"or {mirror}" for mirror in file.mirrors),
         f"{size}, {file.checksum or 'no checksum published'}",
     ]
-
-
-def _describe(console: Console, found: Collection) -> None:
-    channels, height, width = found.parts["train"].split.image_shape
-    kind = "grey" if channels == 1 else "colour"
-    total = sum(len(part) for part in found.parts.values())
-    line = f"{found.name}: {total:,} {kind} images of {width}×{height}, {len(found.classes)} classes"
-    console.print(line, style="bold", markup=False, highlight=False)
-    numbers = [", ".join(f"{value:.4f}" for value in values) for values in (found.mean, found.std)]
-    console.print(f"mean {numbers[0]}, std {numbers[1]} over the training images", highlight=False)
-    missing = [part for part in ("val", "test") if part not in found.parts]
-    if missing:
-        console.print(f"no {' and '.join(missing)}: carved from train when loaded, stratified", highlight=False)
-    for note in found.notes:
-        console.print(note, style="dim", markup=False, highlight=False)
-
-
-def _counts(console: Console, found: Collection, report: Checkup) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("class")
-    for part in report.counts:
-        table.add_column(part, justify="right")
-    for label, name in enumerate(found.classes):
-        table.add_row(name, *(f"{counts[label]:,}" for counts in report.counts.values()))
-    table.add_row("all", *(f"{sum(counts):,}" for counts in report.counts.values()), style="bold")
-    console.print(table, markup=False)
-
-
-def _findings(console: Console, report: Checkup) -> None:
-    def say(finding: Finding, text: str, style: str) -> None:
-        same = "; ".join(f"{one} = {other}" for one, other in finding.examples)
-        more = "; …" if finding.count > len(finding.examples) else ""
-        line = f"{text.format(f=finding)}: {same}{more}"
-        console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
-
-    for finding in report.leaked:
-        say(finding, "LEAKAGE: {f.count:,} of {f.of:,} {f.parts[0]} images are in {f.parts[1]} too", "red")
-    for finding in report.repeated:
-        say(finding, "copies: {f.count:,} of {f.of:,} {f.parts[0]} images repeat another one there", "yellow")
-    for finding in report.contradictory:
-        text = "contradictory: {f.count:,} {f.parts[0]} images equal one of {f.parts[1]} with another label"
-        say(finding, text, "red")
-    if not (report.leaked or report.repeated or report.contradictory):
-        console.print("no copies, no leakage", style="green")

@@ -116,12 +116,13 @@ def _recipe(dataset: str, name: str | None, given: dict[str, Any], assignments: 
     """The named recipe, else the dataset's own or a recommended one (told with its reasons), changed as asked."""
     from headstart.data import spec_place
     from headstart.training import named_recipe, recipe_for
+    from headstart.training.recipes import pinned
 
     changes = [f"{key}={value}" for key, value in given.items() if value is not None]
     changes = [*changes, *(assignments or [])]
     spec = spec_place(dataset)
     if name is not None:
-        return named_recipe(name).override([f"dataset={spec}", *changes])
+        return pinned(named_recipe(name).override([f"dataset={spec}", *changes]))
     advice = recipe_for(spec, changes)
     if advice.reasons:
         console = Console()

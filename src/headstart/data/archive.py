@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tarfile
 import zipfile
 import zlib
@@ -17,6 +18,8 @@ from headstart.errors import HeadstartError
 __all__ = ["unpack"]
 
 CHUNK = 1 << 20
+# What a disk says to names that no official archive has: a file where a folder is, or a name without end.
+IMPOSSIBLE = (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG)
 Member = tuple[str, bool, Callable[[], IO[bytes]]]  # name, whether a folder, how to open it
 
 
@@ -36,7 +39,7 @@ def unpack(archive: Path, folder: Path, *, at_most: int, wanted: Callable[[str],
     Raises:
         HeadstartError: if the archive can't be read, holds a name or a link it should not, or unpacks to more.
     """
-    left = at_most
+    left, name = at_most, ""
     with writing(folder), bytes_progress() as progress:
         bar = progress.add_task(f"unpacking {archive.name}", total=None)
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,6 +63,10 @@ def unpack(archive: Path, folder: Path, *, at_most: int, wanted: Callable[[str],
             raise HeadstartError(
                 f"could not unpack {archive} ({error}): expected a tar or zip archive; delete it and download again"
             ) from error
+        except OSError as error:
+            if error.errno not in IMPOSSIBLE:
+                raise
+            raise _refused(archive, name, f"can't be written ({error.strerror})") from error
 
 
 def _members(archive: Path) -> Iterator[Member]:

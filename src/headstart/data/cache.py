@@ -4,7 +4,8 @@ root/decoded/NAME-KEY/
     images.bin     uint8 (n, C, S, S), row by row
     digests.npy    uint8 (n, 16), BLAKE2b of each image's pixels
     sums.npy       int64 (n, C, 2), sum and sum of squares of each image's values
-    about.json     C, S, which images of the listing these are, and which could not be used, with the reason
+    about.json     C, S, which images of the listing these are, which could not be used, with the reason, and a hash
+                   of all files as they came
 root/decoded/index/STAMP.json      which of these folders belongs to files of this stamp
 
 KEY is a hash of the content of all encoded images, C and S, so that a copy or a move of the files finds the same
@@ -35,7 +36,7 @@ from headstart.errors import HeadstartError
 
 __all__ = ["Decoded", "decoded"]
 
-LAYOUT = 1  # of the folder; another one is another key
+LAYOUT = 2  # of the folder; another one is another key
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Decoded:
         digests: uint8 (n, 16), equal for equal pixels.
         sums: int64 (n, C, 2), sum and sum of squares of the pixel values.
         bad: name and reason of the images that could not be used.
+        content: hexadecimal digits, a hash of all files of the listing as they came, in order.
     """
 
     store: Tensor
@@ -55,6 +57,7 @@ class Decoded:
     digests: np.ndarray
     sums: np.ndarray
     bad: tuple[tuple[str, str], ...]
+    content: str
 
 
 def decoded(listing: Listing, name: str, root: Path, *, size: int | None = None, max_bad: float = 0.01) -> Decoded:
@@ -78,19 +81,21 @@ def decoded(listing: Listing, name: str, root: Path, *, size: int | None = None,
     index = place / "index" / f"{stamp}.json"
     folder = _indexed(index, place)
     if folder is None:
-        folder = _found_or_made(listing, name, place, size, max_bad)
-        _write_index(index, folder)
+        folder, passing = _found_or_made(listing, name, place, size, max_bad)
+        if not passing:
+            _write_index(index, folder)
     result = _opened(folder, listing)
     refuse_too_many(result.bad, len(listing), max_bad)
     name_them(result.bad, len(listing))
     return result
 
 
-def _found_or_made(listing: Listing, name: str, place: Path, size: int | None, max_bad: float) -> Path:
+def _found_or_made(listing: Listing, name: str, place: Path, size: int | None, max_bad: float) -> tuple[Path, bool]:
+    """The folder, and whether a file in it counts as bad only because it could not be read this time."""
     surveys: list[Survey] = []
-    content = hashlib.sha256()
+    contents = hashlib.sha256()
     for one in in_parallel(lambda i: survey(listing, i), len(listing), "reading"):
-        content.update(one.digest)
+        contents.update(one.digest)
         surveys.append(one)
     bad = [(name, s.reason) for name, s in zip(listing.names, surveys, strict=True) if s.header is None]
     refuse_too_many(bad, len(listing), max_bad)
@@ -98,29 +103,40 @@ def _found_or_made(listing: Listing, name: str, place: Path, size: int | None, m
     size = size or side_for([header.side for header in headers])
     grey = all(header.grey for header in headers)
     channels = 1 if grey else 3
-    content.update(f"{LAYOUT} {channels} {size}".encode())
-    folder = place / f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}-{size}-{content.hexdigest()[:16]}"
+    content = contents.hexdigest()
+    key = hashlib.sha256(f"{content} {LAYOUT} {channels} {size}".encode()).hexdigest()[:16]
+    folder = place / f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}-{size}-{key}"
     if not (folder / "about.json").exists():
         shutil.rmtree(folder, ignore_errors=True)  # what is left of one that somebody took a file from
         room_for(len(headers) * channels * size * size, place)
         with new_folder(folder) as part:
-            fill(part, listing, surveys, size, grey, max_bad)
-    return folder
+            fill(part, listing, surveys, content, size, grey, max_bad)
+    return folder, any(one.passing for one in surveys)
 
 
 def _opened(folder: Path, listing: Listing) -> Decoded:
+    try:
+        return _read(folder, listing)
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise HeadstartError(f"{folder} was altered: {error}; delete the folder, run again") from error
+
+
+def _read(folder: Path, listing: Listing) -> Decoded:
     about = json.loads((folder / "about.json").read_text())
     shape = (len(about["kept"]), about["channels"], about["size"], about["size"])
     file = folder / "images.bin"
     if file.stat().st_size != np.prod(shape, dtype=np.int64):
-        raise HeadstartError(f"{folder} was altered: images.bin is not of shape {shape}; delete the folder, run again")
+        raise ValueError(f"images.bin is not of shape {shape}")
     # "c": what is written to the tensor stays in memory, so that torch may take it for an ordinary one.
     store = torch.from_numpy(np.memmap(file, dtype=np.uint8, mode="c", shape=shape))
     # By position: the same content may lie under other names now.
     skipped = sorted(set(range(len(listing))) - set(about["kept"]))
     bad = tuple((listing.names[i], reason) for i, (_, reason) in zip(skipped, about["bad"], strict=True))
     kept = np.array(about["kept"], dtype=np.int64)
-    return Decoded(store, kept, np.load(folder / "digests.npy"), np.load(folder / "sums.npy"), bad)
+    digests, sums = np.load(folder / "digests.npy"), np.load(folder / "sums.npy")
+    if not len(kept) == len(digests) == len(sums):
+        raise ValueError(f"{len(kept)} images, {len(digests)} digests, {len(sums)} sums")
+    return Decoded(store, kept, digests, sums, bad, about["content"])
 
 
 def _indexed(index: Path, place: Path) -> Path | None:

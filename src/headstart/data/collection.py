@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,6 +80,7 @@ class Collection:
         flip_ok: whether a mirrored image keeps its label.
         bad: name and reason of images that were left out.
         notes: what a person should know.
+        content: see :class:`~headstart.data.dataset.Dataset`.
 
     Raises:
         HeadstartError: if labels are out of range.
@@ -91,6 +94,7 @@ class Collection:
     flip_ok: bool
     bad: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    content: str = ""
 
     def __post_init__(self) -> None:
         for kind, part in self.parts.items():
@@ -154,7 +158,14 @@ def from_listing(
         raise HeadstartError(f"{name} has no training images: expected a part named train")
     if mean is None or std is None:
         mean, std = parts["train"].statistics()
-    return replace(Collection(name, listing.classes, parts, mean, std, flip_ok), bad=images.bad, notes=listing.notes)
+    found = Collection(name, listing.classes, parts, mean, std, flip_ok)
+    return replace(found, bad=images.bad, notes=listing.notes, content=_content(images.content, listing))
+
+
+def _content(files: str, listing: Listing) -> str:
+    """A hash of the files and of what the listing says of each; not of their names, which may change in a move."""
+    said = json.dumps([files, list(listing.classes), list(listing.labels), list(listing.parts)])
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def _statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

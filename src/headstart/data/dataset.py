@@ -76,6 +76,8 @@ class Dataset:
         mean: of each channel over the training images, pixels scaled to [0, 1].
         std: standard deviation, likewise.
         flip_ok: whether a mirrored image keeps its label; recipes flip only then.
+        content: of the user's own images, 16 hexadecimal digits that change when a file, a label or a part does;
+            empty for a known dataset, whose name says what it holds.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Dataset:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     flip_ok: bool = False
+    content: str = ""
 
     @property
     def channels(self) -> int:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 __all__ = ["BadImage", "Header", "decode", "read_header"]
 
+# Of the many formats that Pillow opens. Some of the others run a program on what they are given, as EPS does.
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "MPO", "AVIF")
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F"})
 
 
@@ -76,11 +79,18 @@ def _opened(content: bytes) -> Image.Image:
     if not content:
         raise BadImage("the file is empty")
     try:
-        return Image.open(io.BytesIO(content))
+        return Image.open(io.BytesIO(content), formats=_known_formats())
     except UnidentifiedImageError:
         raise BadImage(f"no known image format (it begins with {content[:4].hex(' ')})") from None
     except Exception as error:
         raise BadImage(str(error) or type(error).__name__) from error
+
+
+@cache
+def _known_formats() -> tuple[str, ...]:
+    """Those of them that the installed Pillow was built with."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -7,12 +7,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from headstart.data.say import tell
 from headstart.errors import HeadstartError
 
-__all__ = ["data_root", "new_folder", "room_for", "writing"]
+__all__ = ["data_root", "new_folder", "one_at_a_time", "room_for", "writing"]
 
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # a quota is unknown to some systems
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -73,6 +74,41 @@ def new_folder(target: Path) -> Iterator[Path]:
                     raise
         finally:
             shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def one_at_a_time(lock: Path) -> Iterator[None]:
+    """Let one process in at a time; the others wait, and are told so. Where files can't be locked, all go in.
+
+    The operating system frees the lock of a process that dies, so that none is ever left behind.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with writing(lock.parent):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("w")
+    try:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                tell(f"waiting for another process that works in {lock.parent}")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            except OSError:  # a network disk without locks
+                break
+            # Whoever went before removed the file; only one that is still there keeps a third one out.
+            if lock.exists() and os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+                break
+            file.close()
+            file = lock.open("w")
+        yield
+    finally:
+        with suppress(OSError):
+            lock.unlink()
+        file.close()
 
 
 def _umask() -> int:

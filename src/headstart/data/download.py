@@ -76,19 +76,19 @@ def download(
     with writing(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         room_for((size or 0) - _size(part), target.parent)
-        _collect(url, part, ending)
+        _collect(url, part, size, ending)
         _check(url, part, checksum, size, ending)
         os.replace(part, target)
     return target
 
 
-def _collect(url: str, part: Path, ending: str) -> None:
+def _collect(url: str, part: Path, most: int | None, ending: str) -> None:
     """Attempt after attempt, until the file is whole or the line gives nothing more."""
     failures, furthest = 0, _size(part)
     with bytes_progress() as progress:
         while True:
             try:
-                _fetch(url, part, progress)
+                _fetch(url, part, most, progress)
                 return
             except NETWORK_ERRORS as error:
                 # A line that keeps breaking but gets further each time is worth staying with.
@@ -105,7 +105,9 @@ def _collect(url: str, part: Path, ending: str) -> None:
 
 def _check(url: str, part: Path, checksum: str | None, size: int | None, ending: str) -> None:
     """Remove a file that is not the published one, and say so."""
-    if size is not None and _size(part) != size:
+    if size is not None and _size(part) > size:
+        wrong = f"more than the expected {size:,} bytes"  # the rest was not waited for
+    elif size is not None and _size(part) != size:
         wrong = f"{_size(part):,} bytes, expected {size:,}"
     elif checksum is not None and (got := checksum_of(part, checksum.partition(":")[0])) != checksum:
         wrong = f"{_spelled(got)}, expected {_spelled(checksum)}"
@@ -124,8 +126,11 @@ def _spelled(checksum: str) -> str:
     return f"{kind.upper().replace('SHA', 'SHA-')} {digits}"
 
 
-def _fetch(url: str, part: Path, progress: Progress) -> None:
-    """One attempt: ask for what is missing and write it; raises ConnectionError if the answer ends early."""
+def _fetch(url: str, part: Path, most: int | None, progress: Progress) -> None:
+    """One attempt: ask for what is missing and write it; raises ConnectionError if the answer ends early.
+
+    An answer that goes on beyond ``most`` bytes is left: it is not the file, and might not end.
+    """
     have = _size(part)
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
@@ -152,6 +157,8 @@ def _fetch(url: str, part: Path, progress: Progress) -> None:
                 while chunk := response.read(CHUNK):
                     file.write(chunk)
                     progress.update(task, advance=len(chunk))
+                    if most is not None and file.tell() > most:
+                        return
                 size = file.tell()
         finally:
             progress.remove_task(task)

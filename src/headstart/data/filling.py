@@ -18,6 +18,8 @@ from headstart.errors import HeadstartError
 __all__ = ["Survey", "digest", "fill", "side_for", "survey"]
 
 SIDES = (224, 160, 128, 96, 64, 48, 32)
+# Stands for the content of a file that can't be read: without it, a gap would hash like no gap or one elsewhere.
+UNREAD = hashlib.sha256(b"could not be read").digest()
 
 
 def digest(pixels: np.ndarray) -> bytes:
@@ -38,11 +40,15 @@ def side_for(sides: list[int]) -> int:
 
 @dataclass(frozen=True)
 class Survey:
-    """A first look at a file: a hash of its content, its header if it has one, and why not if it has none."""
+    """A first look at a file: a hash of its content, its header if it has one, and why not if it has none.
+
+    ``passing`` says that it is there but could not be read, which may be otherwise next time.
+    """
 
     digest: bytes
     header: Header | None = None
     reason: str = ""
+    passing: bool = False
 
 
 def survey(listing: Listing, index: int) -> Survey:
@@ -50,7 +56,8 @@ def survey(listing: Listing, index: int) -> Survey:
     try:
         content = listing.content(index)
     except OSError as error:
-        return Survey(b"", reason=error.strerror or str(error))
+        reason = error.strerror or str(error)
+        return Survey(UNREAD, reason=reason, passing=not isinstance(error, FileNotFoundError))
     digest = hashlib.sha256(content).digest()
     try:
         return Survey(digest, read_header(content))
@@ -58,9 +65,9 @@ def survey(listing: Listing, index: int) -> Survey:
         return Survey(digest, reason=str(error))
 
 
-def _decode(listing: Listing, index: int, survey: Survey, size: int, grey: bool) -> tuple[np.ndarray | None, str]:
-    if survey.header is None:
-        return None, survey.reason
+def _decode(listing: Listing, index: int, look: Survey, size: int, grey: bool) -> tuple[np.ndarray | None, str]:
+    if look.header is None:
+        return None, look.reason
     try:
         return decode(listing.content(index), size, grey=grey), ""
     except BadImage as error:
@@ -72,9 +79,12 @@ def _decode(listing: Listing, index: int, survey: Survey, size: int, grey: bool)
         ) from error
 
 
-def fill(folder: Path, listing: Listing, surveys: list[Survey], size: int, grey: bool, max_bad: float) -> None:
-    """Decode everything into ``folder``. Written front to back by one thread: a full disk raises, a memory map
-    would kill the process.
+def fill(
+    folder: Path, listing: Listing, surveys: list[Survey], content: str, size: int, grey: bool, max_bad: float
+) -> None:
+    """Decode everything into ``folder``; ``content`` is noted there.
+
+    Written front to back by one thread: a full disk raises, a memory map would kill the process.
     """
     kept, digests, sums = [], [], []
     bad: list[tuple[str, str]] = []
@@ -92,5 +102,5 @@ def fill(folder: Path, listing: Listing, surveys: list[Survey], size: int, grey:
     refuse_too_many(bad, len(listing), max_bad)
     np.save(folder / "digests.npy", np.stack(digests))
     np.save(folder / "sums.npy", np.stack(sums))
-    about = {"channels": 1 if grey else 3, "size": size, "kept": kept, "bad": bad}
+    about = {"channels": 1 if grey else 3, "size": size, "kept": kept, "bad": bad, "content": content}
     (folder / "about.json").write_text(json.dumps(about))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +12,15 @@ from headstart.data import digits
 from headstart.data.collection import Collection, Part, from_listing, from_splits
 from headstart.data.dataset import Dataset
 from headstart.data.disk import data_root
-from headstart.data.formats.parquet import find_tables, read_tables
-from headstart.data.listing import Listing
-from headstart.data.locate import at_hand, locate, verify
+from headstart.data.oddities import tell_oddities
 from headstart.data.own import own_images
-from headstart.data.say import tell
-from headstart.data.source import Arrays, Source, check_counts
+from headstart.data.public import public_images
 from headstart.data.sources import SOURCES
 from headstart.data.spec import parse_spec, spec_name
 from headstart.data.splits import carve, chosen
 from headstart.errors import HeadstartError
 
-__all__ = ["find_public", "load_collection", "load_dataset"]
+__all__ = ["load_collection", "load_dataset"]
 
 TEST_FRACTION = 0.2
 TEST_SEED = 0
@@ -76,7 +71,7 @@ def load_dataset(
     (100, 144, 359, 8, 1)
     """
     found = load_collection(spec, image_size=image_size, max_bad=max_bad, root=root)
-    _warn_of_leakage(found, spec)
+    tell_oddities(found, spec)
     train, mean, std = found.parts["train"], found.mean, found.std
     if "test" in found.parts:
         test = found.parts["test"]
@@ -84,6 +79,8 @@ def load_dataset(
         kept, held_back = carve(train.split, TEST_FRACTION, TEST_SEED, first=_first_copies(train))
         # In file order, not in that of the draw, so that carving from the rest begins as it would anywhere.
         train, test = train[kept.sort().values], train[held_back]
+        if not len(test):
+            raise HeadstartError(f"{len(train)} images of {spec} are too few to set some aside as a test: add images")
         # Only now is it known which images are for training.
         mean, std = train.statistics()
     if "val" in found.parts:
@@ -95,7 +92,8 @@ def load_dataset(
     order = order[
         chosen(train.split.labels[order], len(found.classes), limit=limit, per_class=per_class, fraction=fraction)
     ]
-    return Dataset(found.name, found.classes, train.split[order], val.split, test.split, mean, std, found.flip_ok)
+    splits = (train.split[order], val.split, test.split)
+    return Dataset(found.name, found.classes, *splits, mean, std, found.flip_ok, found.content)
 
 
 def load_collection(
@@ -110,64 +108,11 @@ def load_collection(
         pool, test = digits.read_digits()
         return from_splits(name, digits.CLASSES, {"train": pool, "test": test}, size=image_size)
     if name is not None:
-        return _public(SOURCES[name], place, options, root, image_size, max_bad)
+        return public_images(SOURCES[name], place, options, root, image_size, max_bad)
     assert place is not None
     listing = own_images(place, options)
     # Nobody but the owner knows whether left and right matter.
     return from_listing(spec_name(spec), listing, root, size=image_size, max_bad=max_bad, flip_ok=True)
-
-
-def find_public(source: Source, root: Path) -> tuple[Path, dict[str, int]]:
-    """Get a public dataset if it is not at hand, read it, and return its folder and the images of each part.
-
-    Raises:
-        HeadstartError: if it can't be had, or is not what its authors released.
-    """
-    folder, content = _read(source, None, {}, root)
-    return folder, _counted(source, content, folder)
-
-
-def _public(
-    source: Source, place: Path | None, options: Mapping[str, str], root: Path, image_size: int | None, max_bad: float
-) -> Collection:
-    folder, content = _read(source, place, options, root)
-    _counted(source, content, folder)
-    # At another size than the official one the published statistics no longer hold.
-    official = image_size in (None, source.image_size)
-    mean, std = (source.mean, source.std) if official else (None, None)
-    if isinstance(content, Listing):
-        size, flip_ok = image_size or source.image_size, source.flip_ok
-        return from_listing(source.name, content, root, size=size, max_bad=max_bad, flip_ok=flip_ok, mean=mean, std=std)
-    splits, classes = content.splits, content.classes
-    return from_splits(source.name, classes, splits, mean=mean, std=std, flip_ok=source.flip_ok, size=image_size)
-
-
-def _read(source: Source, place: Path | None, options: Mapping[str, str], root: Path) -> tuple[Path, Arrays | Listing]:
-    """Where the dataset was found and what is there: its official layout, or Hugging Face's tables of it."""
-    if place is not None and place.is_dir() and not at_hand(source, place):
-        tables = find_tables(place)
-        if tables:
-            return place, read_tables(place, tables, options)
-    folder = locate(source, place, root)
-    for file in source.files:
-        if file.unpacks_to is None and (folder / file.name).is_file():
-            verify(folder / file.name, file)
-    return folder, source.read(folder)
-
-
-def _counted(source: Source, content: Arrays | Listing, folder: Path) -> dict[str, int]:
-    """The images of each part; raise if they or the classes are not as many as the authors released."""
-    if isinstance(content, Listing):
-        # Where there is no official split, all images are for training until one is carved.
-        counts = dict(Counter(part or "train" for part in content.parts))
-    else:
-        counts = {part: len(split) for part, split in content.splits.items()}
-    check_counts(source, counts, folder)
-    if len(content.classes) != source.classes:
-        raise HeadstartError(
-            f"{folder} holds {len(content.classes)} classes of {source.name}, expected {source.classes}"
-        )
-    return counts
 
 
 def _first_copies(part: Part) -> Tensor | None:
@@ -176,13 +121,3 @@ def _first_copies(part: Part) -> Tensor | None:
         return None
     _, first, inverse = np.unique(part.digests, axis=0, return_index=True, return_inverse=True)
     return torch.from_numpy(first[inverse.reshape(-1)].astype(np.int64))
-
-
-def _warn_of_leakage(found: Collection, spec: str) -> None:
-    """Say so where images of a given part are in the training part too; only if their hashes are known already."""
-    known = {kind: part.digests for kind, part in found.parts.items() if part.digests is not None}
-    train = {row.tobytes() for row in known.pop("train", ())}
-    for kind, digests in known.items():
-        count = sum(row.tobytes() in train for row in digests)
-        if count:
-            tell(f"LEAKAGE: {count:,} of {len(digests):,} {kind} images are in train too; headstart data check {spec}")

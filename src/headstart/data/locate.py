@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import shutil
 import zlib
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from headstart.data.archive import unpack
-from headstart.data.disk import new_folder
+from headstart.data.disk import new_folder, one_at_a_time
 from headstart.data.download import checksum_of, download
 from headstart.data.source import RemoteFile, Source
 from headstart.errors import HeadstartError
@@ -39,19 +41,19 @@ def locate(source: Source, place: Path | None, root: Path) -> Path:
         HeadstartError: if ``place`` doesn't hold the dataset, or if it can't be had or is not the official one.
     """
     if place is None:
-        return at_hand(source, root) or _unpacked(source, _downloaded(source, root), root)
+        return at_hand(source, root) or _made(source, None, root)
     if place.is_file():
         if at_hand(source, place.parent) == place.parent:
             return place.parent  # one file of the dataset, and the others are beside it
         if [file.name for file in source.files] != [place.name]:
             _refuse_other(source, place)
-        return at_hand(source, root) or _unpacked(source, [place], root)
+        return at_hand(source, root) or _made(source, [place], root)
     found = at_hand(source, place)
     if found is not None:
         return found
     archives = [place / file.name for file in source.files]
     if archives and all(archive.is_file() for archive in archives):
-        return at_hand(source, root) or _unpacked(source, archives, root)
+        return at_hand(source, root) or _made(source, archives, root)
     candidates = [place / folder for folder in ("", *source.folders) if (place / folder).is_dir()]
     if not candidates:
         raise HeadstartError(f"there is no folder {place}: {_what_to_name(source)}")
@@ -61,8 +63,14 @@ def locate(source: Source, place: Path | None, root: Path) -> Path:
 
 
 def verify(path: Path, file: RemoteFile) -> None:
-    """Raise if a file at hand is not the published one, by content if it is gzipped and was packed anew."""
-    if file.checksum is None:
+    """Raise if a file at hand is not the published one, by content if it is gzipped and was packed anew.
+
+    Where ``path`` lies unpacked, without its ``.gz``, the content is what is compared, if that is known.
+    """
+    bare = path.with_suffix("")
+    if file.content is not None and not path.is_file() and bare.is_file():
+        path, file = bare, replace(file, checksum=file.content, content=None)
+    if file.checksum is None or not path.is_file():
         return
     got = checksum_of(path, file.checksum.partition(":")[0])
     if got == file.checksum:
@@ -79,9 +87,18 @@ def verify(path: Path, file: RemoteFile) -> None:
     )
 
 
-def _downloaded(source: Source, root: Path) -> list[Path]:
-    if not source.files:
+def _made(source: Source, archives: list[Path] | None, root: Path) -> Path:
+    """``root/NAME`` from the archives, downloaded unless given; by one process, while others wait for it."""
+    if archives is None and not source.files:
         raise HeadstartError(f"{source.name} can't be downloaded without an account: {_what_to_name(source)}")
+    for path, file in zip(archives or [], source.files, strict=False):
+        verify(path, file)
+    with one_at_a_time(root / f".{source.name}.lock"):
+        there = at_hand(source, root)
+        return there or _unpacked(source, _downloaded(source, root) if archives is None else archives, root)
+
+
+def _downloaded(source: Source, root: Path) -> list[Path]:
     _refuse_remains(source, root)
     folder = root / "downloads" / source.name
     return [_fetched(source, file, folder / file.name) for file in source.files]
@@ -89,7 +106,8 @@ def _downloaded(source: Source, root: Path) -> list[Path]:
 
 def _fetched(source: Source, file: RemoteFile, target: Path) -> Path:
     if target.is_file():
-        return target  # from an earlier run that was cut after this file; verified before it is unpacked
+        verify(target, file)  # from an earlier run that was cut after this file
+        return target
     instead = f"If you have it already, say where: {source.name}:/path/to/{source.folders[0] or file.name}"
     first: HeadstartError | None = None
     for url in (file.url, *file.mirrors):
@@ -102,10 +120,8 @@ def _fetched(source: Source, file: RemoteFile, target: Path) -> Path:
 
 
 def _unpacked(source: Source, files: list[Path], root: Path) -> Path:
-    """``root/NAME``, made whole or not at all from the official files. Downloads are removed afterwards."""
+    """``root/NAME``, made whole or not at all from verified files. Downloads are removed afterwards."""
     _refuse_remains(source, root)
-    for path, file in zip(files, source.files, strict=True):
-        verify(path, file)
     downloads = root / "downloads" / source.name
     with new_folder(root / source.name) as part:
         for path, file in zip(files, source.files, strict=True):
@@ -140,8 +156,6 @@ def _refuse_remains(source: Source, root: Path) -> None:
 
 
 def _link_or_copy(path: Path, target: Path) -> None:
-    import shutil
-
     try:
         os.link(path, target)
     except OSError:  # another disk, or one without links

@@ -23,8 +23,17 @@ def own_images(place: Path, options: Mapping[str, str]) -> Listing:
         options: columns of a table by name, see :func:`~headstart.data.tables.choose_columns`.
 
     Raises:
-        HeadstartError: if nothing is there, or nothing that is known.
+        HeadstartError: if nothing is there, nothing that is known, or something that can't be read.
     """
+    try:
+        return _listing(place, options)
+    except OSError as error:
+        raise HeadstartError(
+            f"{error.filename or place} could not be read ({error.strerror or error}): may you open it?"
+        ) from error
+
+
+def _listing(place: Path, options: Mapping[str, str]) -> Listing:
     if not place.exists():
         if len(place.parts) == 1 and not place.suffix:
             message = unknown("dataset", str(place), dataset_names())
@@ -40,7 +49,7 @@ def own_images(place: Path, options: Mapping[str, str]) -> Listing:
         if options:
             raise HeadstartError(f"{place} is a folder of images and has no columns, got {options}: leave them out")
         return read_folders(place)
-    if place.suffix.lower() == ".csv":
+    if place.suffix.lower() in (".csv", ".tsv"):
         return read_csv(place, options)
     if place.suffix.lower() in (".parquet", ".arrow"):
         return read_tables(place, [(place, "")], options)

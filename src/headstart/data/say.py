@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,11 +12,26 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, ProgressColumn
 
-__all__ = ["bytes_progress", "count_progress", "tell"]
+__all__ = ["bytes_progress", "count_progress", "tell", "untold"]
+
+
+_quiet = ContextVar("quiet", default=False)
+
+
+@contextmanager
+def untold() -> Iterator[None]:
+    """Within the block :func:`tell` says nothing: the same data will be loaded once more, and it is said then."""
+    token = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
 
 
 def tell(message: str) -> None:
     """One line on stderr."""
+    if _quiet.get():
+        return
     from rich.console import Console
 
     Console(stderr=True).print(message, style="yellow", markup=False, highlight=False, soft_wrap=True)

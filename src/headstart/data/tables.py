@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,13 +88,13 @@ def labels_of(place: Path, values: Sequence[Any], names: Sequence[str] | None = 
         HeadstartError: if a label is missing.
     """
     for row, value in enumerate(values):
-        if value is None or value == "":
+        if value is None or value == "" or value != value:  # NaN alone differs from itself
             raise HeadstartError(f"row {row + 1} of {place} has no label: fill it in or remove the row")
     if names is not None and all(isinstance(value, int) for value in values):
         return [int(value) for value in values], list(names)
     texts = [str(value) for value in values]
     different = sorted(set(texts))
-    if all(text.lstrip("-").isdigit() for text in different):
+    if all(re.fullmatch(r"-?[0-9]+", text) for text in different):
         different.sort(key=int)
     place_of = {text: number for number, text in enumerate(different)}
     return [place_of[text] for text in texts], different
@@ -119,19 +120,21 @@ def parts_of(place: Path, values: Sequence[Any] | None, count: int) -> list[str]
 
 
 def read_csv(file: Path, given: Mapping[str, str]) -> Listing:
-    """A CSV with a header row, a column of paths (from the CSV's folder on), one of labels, and perhaps one of parts.
+    """A CSV (commas, semicolons, tabs): a header, a column of paths (from its folder on), of labels, perhaps of parts.
 
     Raises:
         HeadstartError: if it is empty, is no text, lacks a column, or a row has another number of fields.
     """
     try:
         with file.open(newline="", encoding="utf-8-sig") as text:
-            sample = text.read(4096)
+            first = text.readline()
             text.seek(0)
-            semicolons = sample.partition("\n")[0].count(";") > sample.partition("\n")[0].count(",")
-            header, *rows = list(csv.reader(text, delimiter=";" if semicolons else ",", skipinitialspace=True)) or [[]]
+            delimiter = max(",;\t", key=first.count)
+            header, *rows = list(csv.reader(text, delimiter=delimiter, skipinitialspace=True)) or [[]]
     except UnicodeDecodeError as error:
         raise HeadstartError(f"{file} is no text in UTF-8 ({error}): save it as UTF-8") from None
+    except csv.Error as error:
+        raise HeadstartError(f"{file} is no CSV ({error}): expected a header such as path,label and rows") from None
     rows = [row for row in rows if row]
     if not rows:
         raise HeadstartError(f"{file} holds no rows: expected a header such as path,label and a row for each image")
@@ -140,7 +143,11 @@ def read_csv(file: Path, given: Mapping[str, str]) -> Listing:
             raise HeadstartError(
                 f"line {number} of {file} has {len(row)} fields: expected {len(header)}, as the header"
             )
-    columns = {name.strip(): [row[i].strip() for row in rows] for i, name in enumerate(header)}
+    header = [name.strip() for name in header]
+    if len(set(header)) < len(header):
+        twice = max(header, key=header.count)
+        raise HeadstartError(f"{file} has {header.count(twice)} columns named {twice!r}: expected each name once")
+    columns = {name: [row[i].strip() for row in rows] for i, name in enumerate(header)}
     paths = [name for name in columns if any(map(_looks_like_a_path, columns[name][:20]))]
     return rows_of_paths(file, columns, paths, given)
 

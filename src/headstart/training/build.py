@@ -33,6 +33,11 @@ def build_dataset(recipe: Recipe) -> Dataset:
         image_size=recipe.image_size,
         max_bad=recipe.max_bad,
     )
+    if recipe.content is not None and recipe.content != dataset.content:
+        raise HeadstartError(
+            f"the images of {recipe.dataset} are not those of the recipe: expected content {recipe.content}, "
+            f"got {dataset.content or 'a known dataset, which has none'}; put back what changed, or leave out content"
+        )
     if recipe.flip and not dataset.flip_ok:
         raise HeadstartError(f"a mirrored image of {dataset.name} may mean something else; use --set flip=false.")
     if len(dataset.val) == 0:

@@ -75,7 +75,7 @@ def command(recipe: Recipe, arms: list[str], seeds: list[int]) -> str:
     near = near or {recipe.dataset_name: Recipe()}
 
     def changed(base: Recipe) -> list[str]:
-        skip = {"dataset", "init", "seed"}
+        skip = {"dataset", "init", "seed", "content"}  # the last is in the config, to compare by
         theirs, ours = base.model_dump(mode="json"), recipe.model_dump(mode="json")
         keys = [key for key in ours if key not in skip and (ours[key] != theirs[key] or key in spell_out)]
         return [f"--set {key}={_text(ours[key])}" for key in keys]

@@ -8,7 +8,7 @@ from headstart.errors import unknown
 from headstart.training.recipe import Recipe
 from headstart.training.recommend import Recommendation, facts_of, recommend
 
-__all__ = ["RECIPES", "cifar10", "cifar10_small", "digits", "named_recipe", "recipe_for"]
+__all__ = ["RECIPES", "cifar10", "cifar10_small", "digits", "named_recipe", "pinned", "recipe_for"]
 
 
 def digits() -> Recipe:
@@ -90,5 +90,16 @@ def recipe_for(dataset: str, changes: Iterable[str] = ()) -> Recommendation:
         recipe = own[name]().model_copy(update={"dataset": dataset})
         return Recommendation(recipe).changed(changes)
     # What is asked of the data (a limit, a size) decides what is recommended for it.
-    facts = facts_of(Recipe(dataset=dataset).override(changes))
-    return recommend(dataset, facts).changed(changes)
+    changes = list(changes)
+    asked = Recipe(dataset=dataset).override(changes)
+    named = any(change.partition("=")[0].strip() == "patch_size" for change in changes)
+    return recommend(dataset, facts_of(asked), asked.patch_size if named else None).changed(changes)
+
+
+def pinned(recipe: Recipe) -> Recipe:
+    """The recipe with the content of its images in it, if they are somebody's own; as it is for a known dataset.
+
+    Two folders may have one name. With their content in it, a run folder takes none of them for the other.
+    """
+    facts = facts_of(recipe) if recipe.content is None else None
+    return recipe.model_copy(update={"content": facts.content}) if facts and facts.content else recipe

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from headstart.data.say import untold
 from headstart.data.sources import SOURCES
 from headstart.errors import HeadstartError
 from headstart.training.build import build_dataset
@@ -25,12 +26,14 @@ class Facts:
         size: side in pixels.
         channels: 1 or 3.
         flip_ok: whether a mirrored image keeps its label; None where only the owner of the images can tell.
+        content: of own images, see :class:`~headstart.data.Dataset`; empty for a known dataset.
     """
 
     images: int
     size: int
     channels: int
     flip_ok: bool | None
+    content: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,12 @@ def facts_of(recipe: Recipe) -> Facts:
     """The facts of a recipe's dataset; known datasets are not loaded for it, own images are decoded into the cache."""
     source = SOURCES.get(recipe.dataset_name) if recipe.dataset.partition(":")[0] in SOURCES else None
     if source is None:
-        dataset = build_dataset(recipe)
+        with untold():
+            dataset = build_dataset(recipe)
         size = dataset.image_size
         assert isinstance(size, int)  # the cache makes all images square
         known = dataset.name == "digits"
-        return Facts(len(dataset.train), size, dataset.channels, dataset.flip_ok if known else None)
+        return Facts(len(dataset.train), size, dataset.channels, dataset.flip_ok if known else None, dataset.content)
     count = source.counts["train"]
     images = float(count if isinstance(count, int) else count[0])
     images *= 1.0 if "test" in source.counts else 0.8
@@ -74,8 +78,8 @@ def facts_of(recipe: Recipe) -> Facts:
     return Facts(round(images), recipe.image_size or source.image_size, source.channels, source.flip_ok)
 
 
-def recommend(dataset: str, facts: Facts) -> Recommendation:
-    """The recommended recipe for ``dataset``.
+def recommend(dataset: str, facts: Facts, patch_size: int | None = None) -> Recommendation:
+    """The recommended recipe for ``dataset``, around a ``patch_size`` that was chosen already if one is given.
 
     =====================  ======================================================================
     fewer than 10,000      width 96, depth 4, 3 heads: the ViT of the recipe ``cifar10_small``
@@ -95,12 +99,13 @@ def recommend(dataset: str, facts: Facts) -> Recommendation:
     """
     images, size = facts.images, facts.size
     wanted = 2 if size < 16 else 4 if size < 48 else 8 if size < 112 else 16
-    patch = next(p for p in range(wanted, 0, -1) if size % p == 0)
+    patch = patch_size or next(p for p in range(wanted, 0, -1) if size % p == 0)
     grid = size // patch
-    if grid > LARGEST_GRID:
+    if grid > LARGEST_GRID and patch_size is None:
         raise HeadstartError(
             f"images of {size}×{size} can't be cut into patches of {wanted // 2} to {wanted} pixels: choose a side "
-            f"that can, for example --set image_size={size // wanted * wanted}"
+            f"that can, for example --set image_size={min(size // wanted, LARGEST_GRID) * wanted}, "
+            "or the patches, with --set patch_size"
         )
     lines: list[tuple[tuple[str, ...], str]] = []
     if images < FEW:
@@ -120,7 +125,8 @@ def recommend(dataset: str, facts: Facts) -> Recommendation:
     augmentation = [f"shifts by up to {crop} pixels" if crop else "no shifts", "mirrored" if flip else "not mirrored"]
     lines.append((("crop", "flip"), "augmentation: " + ", ".join(augmentation) + _of_flip(facts, flip)))
     choices = {"patch_size": patch, "crop": crop, "flip": flip, "passes": passes, "batch_size": batch_size}
-    return Recommendation(Recipe(dataset=dataset, **choices, **model), tuple(lines))
+    recipe = Recipe(dataset=dataset, content=facts.content or None, **choices, **model)
+    return Recommendation(recipe, tuple(lines))
 
 
 def _same(one: Recipe, other: Recipe, key: str) -> bool:

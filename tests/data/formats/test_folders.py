@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import torch
 
 from headstart.data import load_collection, load_dataset
 from headstart.data.formats.folders import read_folders
+from headstart.data.own import own_images
 from headstart.errors import HeadstartError
 
 Photos = Callable[..., Path]
@@ -102,3 +104,41 @@ def test_an_empty_class_folder_and_an_empty_folder(photos: Photos, tmp_path: Pat
     (tmp_path / "empty").mkdir()
     with pytest.raises(HeadstartError, match=r"expected a folder for each class in .*empty, found nothing of the kind"):
         load_collection(str(tmp_path / "empty"))
+
+
+def test_linked_folders_are_followed_once(photos: Callable[..., Path], encoded: Callable) -> None:
+    place = photos({"cat": 3, "dog": 3})
+    elsewhere = photos({"more": 2}, name="elsewhere")
+    (place / "cat" / "more").symlink_to(elsewhere / "more")
+    (place / "cat" / "circle").symlink_to(place / "cat")
+    listing = read_folders(place)
+    assert [name for name in listing.names if name.startswith("cat/")] == [
+        "cat/0.png", "cat/1.png", "cat/2.png", "cat/more/0.png", "cat/more/1.png",
+    ]  # fmt: skip
+
+
+def test_a_class_may_be_called_train(photos: Callable[..., Path]) -> None:
+    listing = read_folders(photos({"bus": 2, "car": 2, "train": 2}))
+    assert listing.classes == ("bus", "car", "train") and set(listing.parts) == {""}
+
+
+def test_what_lies_beside_the_parts_is_told(photos: Callable[..., Path]) -> None:
+    listing = read_folders(photos({"train/a": 2, "train/b": 2, "unlabelled/x": 2}))
+    assert len(listing) == 4
+    assert listing.notes == ("passed over what lies beside the parts: unlabelled",)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_no_empty_one(
+    photos: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = photos({"a/inner": 2, "a": 2, "b": 2})
+    scan = os.scandir
+
+    def closed(path: str) -> object:
+        if str(path).endswith("inner"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(HeadstartError, match=r"a/inner could not be read \(Permission denied\): may you open it\?"):
+        own_images(place, {})

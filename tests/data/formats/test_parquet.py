@@ -136,3 +136,24 @@ def test_a_cell_without_an_image_is_bad(tmp_path: Path) -> None:
     table = pa.table({"image": pa.array([None, None], pa.binary()), "label": [0, 1]})
     with pytest.raises(HeadstartError, match=r"2 of 2 images can't be used.*a\.parquet row 1 \(the file is empty\)"):
         load_collection(str(save(table, tmp_path / "a.parquet")))
+
+
+def test_tables_of_other_columns_are_not_mixed(tmp_path: Path, encoded: Encoded) -> None:
+    save(images(encoded, range(2), [0, 1]), tmp_path / "train-0.parquet")
+    save(images(encoded, range(2), [0, 1], label="kind"), tmp_path / "train-1.parquet")
+    with pytest.raises(HeadstartError, match=r"train-1\.parquet has the columns image, kind, but .*expected the same"):
+        load_collection(str(tmp_path))
+
+
+def test_class_names_are_found_beside_columns_of_lists(tmp_path: Path, encoded: Encoded) -> None:
+    features = {"label": {"names": ["fig", "pear"], "_type": "ClassLabel"}, "tags": [{"_type": "Value"}]}
+    about = {"huggingface": json.dumps({"info": {"features": features}})}
+    table = images(encoded, range(4), [0, 1, 0, 1]).replace_schema_metadata(about)
+    assert load_collection(str(save(table, tmp_path / "t.parquet"))).classes == ("fig", "pear")
+
+
+def test_hidden_folders_hold_no_tables(tmp_path: Path, encoded: Encoded) -> None:
+    save(images(encoded, range(2), [0, 1]), tmp_path / "cats" / ".cache" / "x.parquet")
+    assert find_tables(tmp_path) == []
+    (tmp_path / "T.PARQUET").write_bytes((tmp_path / "cats" / ".cache" / "x.parquet").read_bytes())
+    assert find_tables(tmp_path) == [(tmp_path / "T.PARQUET", "")]

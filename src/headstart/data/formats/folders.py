@@ -23,8 +23,8 @@ PARTS = {
 def read_folders(root: Path) -> Listing:
     """A folder for each class, or ``train/``, ``val/`` and ``test/`` with one for each class in each.
 
-    Class folders may hold folders; hidden files are passed over, and files that are no images by their ending are
-    counted in a note. Classes are numbered in alphabetical order.
+    Class folders may hold folders and links to some; hidden files are passed over. Files that are no images by their
+    ending, and folders beside the parts, are told in a note. Classes are numbered in alphabetical order.
 
     Raises:
         HeadstartError: if there are no class folders, only one, an empty one, or one in ``val/`` or ``test/`` that
@@ -56,6 +56,9 @@ def read_folders(root: Path) -> Listing:
             f"expected two or more class folders in {parts.get('train', root)}, found one only: {classes[0]}"
         )
     listing = from_paths(root, paths, labels, kinds, classes)
+    beside = [folder.name for folder in _folders(root) if parts and folder not in parts.values()]
+    if beside:
+        listing = listing.noting(f"passed over what lies beside the parts: {', '.join(beside)}")
     if others:
         endings = ", ".join(f"{count} {ending or 'without ending'}" for ending, count in others.most_common(5))
         listing = listing.noting(f"passed over {others.total()} files that are no images by their ending: {endings}")
@@ -71,6 +74,8 @@ def part_folders(root: Path) -> dict[str, Path]:
             raise HeadstartError(f"{root} has two folders for {kind}: {found[kind].name} and {folder.name}; keep one")
         if kind is not None:
             found[kind] = folder
+    if list(found) == ["train"] and len(_folders(root)) > 1 and not _folders(found["train"]):
+        return {}  # buses, cars and trains: one class among others
     return {kind: found[kind] for kind in ("train", "val", "test") if kind in found}
 
 
@@ -97,7 +102,13 @@ def _folders(root: Path) -> list[Path]:
 
 def _images(folder: Path, others: Counter[str]) -> Iterator[Path]:
     """Image files below ``folder`` in a fixed order; what else there is counts into ``others``."""
-    for place, names, files in os.walk(folder):
+    met: set[str] = set()
+    for place, names, files in os.walk(folder, onerror=_raise, followlinks=True):
+        real = os.path.realpath(place)
+        if real in met:  # a link to a folder around it would go round in circles
+            names.clear()
+            continue
+        met.add(real)
         names[:] = sorted(name for name in names if not name.startswith("."))
         for file in sorted(files):
             if file.startswith("."):
@@ -107,3 +118,8 @@ def _images(folder: Path, others: Counter[str]) -> Iterator[Path]:
                 yield path
             else:
                 others[path.suffix.lower()] += 1
+
+
+def _raise(error: OSError) -> None:
+    """A folder that can't be looked into is not an empty one."""
+    raise error

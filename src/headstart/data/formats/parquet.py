@@ -33,10 +33,13 @@ def find_tables(folder: Path) -> list[tuple[Path, str]]:
     snapshots = sorted((folder / "snapshots").glob("*"), key=lambda path: path.stat().st_mtime)
     if snapshots:
         folder = snapshots[-1]
-    names = (Path(place, name) for place, _, files in os.walk(folder) for name in files if name.endswith(ENDINGS))
-    # Arrow files named cache-… hold what somebody computed from the dataset.
-    files = sorted(path for path in names if not path.name.startswith(("cache-", ".")))
-    return [(path, _part_of(path.relative_to(folder))) for path in files]
+    files = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        # Arrow files named cache-… hold what somebody computed from the dataset.
+        tables = (name for name in names if name.lower().endswith(ENDINGS) and not name.startswith(("cache-", ".")))
+        files += [Path(place, name) for name in tables]
+    return [(path, _part_of(path.relative_to(folder))) for path in sorted(files)]
 
 
 def _part_of(path: Path) -> str:
@@ -55,8 +58,9 @@ def read_tables(place: Path, files: Sequence[tuple[Path, str]], given: Mapping[s
     Raises:
         HeadstartError: if pyarrow is missing, a file is damaged, or the columns can't be told.
     """
-    tables = [_schema(path) for path, _ in files]
-    schema = tables[0]
+    schema = _schema(files[0][0])
+    for path, _ in files[1:]:
+        _refuse_other_columns(path, _schema(path).names, files[0][0], schema.names)
     images = [field.name for field in schema if _holds_images(field.type)]
     others = [field.name for field in schema if field.name not in images and not _is_nested(field.type)]
     values: dict[str, list[Any]] = {name: [] for name in others}
@@ -116,7 +120,7 @@ def _pyarrow() -> Any:
 def _schema(path: Path) -> Any:
     pyarrow = _pyarrow()
     try:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             return pyarrow.parquet.read_schema(path)
         with pyarrow.memory_map(str(path)) as source:
             return _arrow(pyarrow, source).schema
@@ -127,7 +131,7 @@ def _schema(path: Path) -> Any:
 def _load(path: Path, columns: Sequence[str]) -> Any:
     pyarrow = _pyarrow()
     try:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             with pyarrow.parquet.ParquetFile(path) as file:
                 return file.read(columns=list(columns))
         return _arrow(pyarrow, pyarrow.memory_map(str(path))).read_all().select(list(columns))
@@ -142,6 +146,14 @@ def _arrow(pyarrow: Any, source: Any) -> Any:
     except pyarrow.ArrowInvalid:
         source.seek(0)
         return pyarrow.ipc.open_file(source)
+
+
+def _refuse_other_columns(path: Path, names: Sequence[str], first: Path, expected: Sequence[str]) -> None:
+    if set(names) != set(expected):
+        raise HeadstartError(
+            f"{path} has the columns {', '.join(names)}, but {first} has {', '.join(expected)}: "
+            "expected the same in all; name the folder or file of one dataset"
+        )
 
 
 def _damaged(path: Path, error: Exception) -> HeadstartError:
@@ -170,6 +182,8 @@ def _class_names(schema: Any) -> dict[str, list[str]]:
     try:
         about = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
         features = about["info"]["features"]
-        return {name: feature["names"] for name, feature in features.items() if feature.get("_type") == "ClassLabel"}
+        # A column of lists is described by a list.
+        described = {name: feature for name, feature in features.items() if isinstance(feature, dict)}
+        return {name: feature["names"] for name, feature in described.items() if feature.get("_type") == "ClassLabel"}
     except (ValueError, KeyError, AttributeError):
         return {}
