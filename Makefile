@@ -1,6 +1,7 @@
 # make demo   default, mimetic and impulse on real digits: a table and pictures, a few CPU minutes
 # make test   what CI runs: format, lint, types, import direction, tests
-# Both make .venv on their first call and reuse it afterwards.
+# make real   what CI runs too: the loaders on complete, real datasets, where a package registry answers
+# All make .venv on their first call and reuse it afterwards.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -9,7 +10,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: demo test format slow bench clean
+.PHONY: demo test real format slow bench clean
 
 demo: $(VENV)/.core
 	$(BIN)/headstart demo
@@ -24,6 +25,9 @@ test: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+real: $(VENV)/.dev
+	$(BIN)/pytest -m slow -rs tests/data/test_real.py
 
 slow: $(VENV)/.dev
 	$(BIN)/pytest -m slow

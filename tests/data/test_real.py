@@ -23,7 +23,7 @@ from headstart.data import checkup, load_collection, load_dataset
 from headstart.data.sources.cifar import MD5_10
 
 pytestmark = pytest.mark.slow
-SECONDS = 180  # a registry that needs longer counts as not answering
+SECONDS = 90  # a registry that needs longer counts as not answering
 
 
 def run(*command: str, folder: Path) -> None:
