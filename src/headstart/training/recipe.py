@@ -16,7 +16,7 @@ __all__ = ["Recipe"]
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-ADDED = ("per_class", "fraction", "image_size", "max_bad", "step_back")
+ADDED = ("per_class", "fraction", "image_size", "max_bad", "content", "step_back")
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -40,6 +40,7 @@ class Recipe(BaseModel):
     fraction: Annotated[float, Field(gt=0, le=1)] | None = None  # keep that share of the training images
     image_size: Count | None = None  # resize to that many pixels a side; by the dataset unless given
     max_bad: Share = 0.01  # share of unreadable image files that may be left out
+    content: str | None = None  # of own images: a hash of files, labels and parts; tells folders of one name apart
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     split_seed: int = 0  # which images are kept and validated on: the same for every seed, so that runs can be paired
     crop: Annotated[int, Field(ge=0)] = 0  # random shift by up to that many pixels
