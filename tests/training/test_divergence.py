@@ -35,8 +35,21 @@ def test_divergence_is_found_at_the_same_step_whenever_one_looks() -> None:
         except Diverged as error:
             found.append((error.index, error.what))
     # The mean of 20 passes 5·log 10 = 11.51 when all but the first of them are 12.
-    assert set(found) == {(58, "the loss diverges: its mean over 20 steps is 11.5, guessing has 2.3")}
+    what = "the loss diverges: its mean over 20 steps is 11.5, and guessing has 2.3"
+    assert set(found) == {(58, what)}
     assert len(found) == 101 - 59
+
+
+def test_losses_of_earlier_passes_count_for_the_mean_and_not_for_the_step() -> None:
+    losses = torch.full((21,), 12.0)
+    check_losses(losses[:19], 10, earlier=19)
+    with pytest.raises(Diverged, match="diverges") as error:
+        check_losses(losses, 10, earlier=19)
+    assert error.value.index == 0
+    losses[20] = math.nan
+    with pytest.raises(Diverged, match="the loss is nan") as error:
+        check_losses(losses[2:], 10, earlier=17)
+    assert error.value.index == 1
 
 
 def test_weights_that_are_no_numbers_are_found() -> None:

@@ -7,12 +7,10 @@ import torch
 from torch import Tensor
 
 from headstart.errors import HeadstartError
-from headstart.training import Recipe, engine, train
+from headstart.models.vit import VisionTransformer
+from headstart.training import Recipe, engine, start, train
 from headstart.training.build import build_dataset, build_model
-
-
-class Cut(Exception):
-    """What a kill looks like from inside."""
+from headstart.training.locking import locked
 
 
 def recorded_batches(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
@@ -100,8 +98,40 @@ def test_a_diverging_loss_stops_the_run(tiny: Recipe, tmp_path: Path, monkeypatc
     assert str(error.value) == (
         "training went wrong at step 1 of 12 (pass 1, learning rate 0.001): the loss is nan. The last good checkpoint "
         f"is {tmp_path / 'checkpoint.safetensors'} (0 passes done). Try --set lr=0.0003 with another --out; "
-        "--set step_back=3 goes back and lowers it by itself."
+        "--set step_back=3 there goes back and lowers it by itself."
     )
+
+
+def test_a_learning_rate_out_of_all_reason_is_divergence(tiny: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(HeadstartError, match=r"at step \d+ of 80 \(pass \d+, .*: the loss diverges: its mean over 20"):
+        train(tiny.override(["lr=5", "clip=none", "passes=20"]), tmp_path)
+
+
+def test_out_of_memory_names_the_batch_that_fits(tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = VisionTransformer.forward
+    most = {True: 20, False: 20}  # while training, and while evaluating
+
+    def forward(model: VisionTransformer, images: Tensor) -> Tensor:
+        if len(images) > most[model.training]:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return original(model, images)
+
+    monkeypatch.setattr(start, "MEASURED_IMAGES", 8)
+    monkeypatch.setattr(VisionTransformer, "forward", forward)
+    with pytest.raises(HeadstartError, match=r"^batch_size 50 does not fit in memory; 19 fits: --set batch_size=19,"):
+        train(tiny, tmp_path / "a")
+    most[False] = 10
+    with pytest.raises(HeadstartError, match=r"^eval_batch 512 does not fit in memory; 10 fits: --set eval_batch=10,"):
+        train(tiny.override(["batch_size=20"]), tmp_path / "b")
+    train(tiny.override(["batch_size=20", "eval_batch=10"]), tmp_path / "b2")
+
+
+def test_the_second_process_in_a_folder_is_refused(tiny: Recipe, tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(HeadstartError, match=r"in use by process \d+ on .*; wait until it is done"):
+        train(tiny, tmp_path)
+    train(tiny, tmp_path)
+    with locked(tmp_path):
+        train(tiny, tmp_path)  # a finished run is only read
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_the_message_names_what_fits(error: RuntimeError) -> None:
     with pytest.raises(HeadstartError) as told, names_fitting_batch("batch_size", 128, memory_for(40)):
         raise error
     assert str(told.value) == (
-        "a batch_size of 128 does not fit in memory; 40 fits: --set batch_size=40, with another --out."
+        "batch_size 128 does not fit in memory; 40 fits: --set batch_size=40, with another --out."
     )
     hopeless = "not even 1 does; use a smaller model or a device with more memory"
     with pytest.raises(HeadstartError, match=hopeless), names_fitting_batch("batch_size", 128, memory_for(0)):

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Diverged", "check_losses", "check_weights"]
+__all__ = ["WINDOW", "Diverged", "check_losses", "check_weights"]
 
 # Guessing all of C classes alike costs log C. A healthy run starts there and may jump above it for a few steps;
 # a mean of five times that over twenty steps is a run that does not come back.
@@ -23,29 +23,29 @@ class Diverged(Exception):
         self.index, self.what = index, what
 
 
-def check_losses(losses: Tensor, classes: int) -> None:
-    """Raise :class:`Diverged` for the first step in which a loss of the pass is wrong.
+def check_losses(losses: Tensor, classes: int, earlier: int = 0) -> None:
+    """Raise :class:`Diverged` for the first step in which a loss is wrong.
 
     What is found depends on the losses alone and not on when they are looked at, so that a cut run stops, or steps
     back, where an uninterrupted one does.
 
     Args:
-        losses: (steps,), of the steps of this pass so far.
+        losses: (earlier + steps,), the last ones of earlier passes, and those of this pass so far.
         classes: C; a mean over 20 steps above 5·log C is divergence.
+        earlier: how many are of earlier passes.
     """
-    values = losses.detach().double().cpu()
-    bad = [(int(index), f"the loss is {values[index].item()}") for index in (~values.isfinite()).nonzero()[:1]]
-    limit = FACTOR * math.log(max(2, classes))
-    sound = values[: bad[0][0]] if bad else values
+    values, guessing = losses.detach().double().cpu(), math.log(max(2, classes))
+    wrong = (~values.isfinite()).nonzero()
+    sound = values[: int(wrong[0])] if len(wrong) else values
     if len(sound) >= WINDOW:
         means = sound.unfold(0, WINDOW, 1).mean(dim=1)
-        high = (means > limit).nonzero()
+        high = (means > FACTOR * guessing).nonzero()
         if len(high):
-            index = int(high[0])
-            what = f"the loss diverges: its mean over {WINDOW} steps is {means[index].item():.3g}, guessing has "
-            bad.insert(0, (index + WINDOW - 1, what + f"{math.log(max(2, classes)):.3g}"))
-    if bad:
-        raise Diverged(*bad[0])
+            first = int(high[0])
+            what = f"its mean over {WINDOW} steps is {means[first].item():.3g}, and guessing has {guessing:.3g}"
+            raise Diverged(first + WINDOW - 1 - earlier, f"the loss diverges: {what}")
+    if len(wrong):
+        raise Diverged(int(wrong[0]) - earlier, f"the loss is {values[wrong[0]].item()}")
 
 
 @torch.no_grad()

@@ -14,11 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.data import Dataset, Split, augment, batches, normalize
-from headstart.errors import HeadstartError
-from headstart.initialization import measure, resolve
-from headstart.training.build import build_dataset, build_model, initialize, sample_images
+from headstart.initialization import resolve
+from headstart.training.build import build_dataset, build_model
 from headstart.training.checkpoint import save_weights
-from headstart.training.divergence import Diverged, check_losses, check_weights
+from headstart.training.divergence import Diverged
 from headstart.training.files import write_json, write_lines
 from headstart.training.kept import Kept
 from headstart.training.locking import locked
@@ -26,8 +25,10 @@ from headstart.training.memory import names_fitting_batch, try_evaluation, try_s
 from headstart.training.optimization import adamw
 from headstart.training.progress import RunProgress
 from headstart.training.recipe import Recipe, config_hash
-from headstart.training.run_folder import check, claim, read_json
-from headstart.training.state import STEP_BACK, RunState
+from headstart.training.run_folder import check, read_json
+from headstart.training.start import accelerator_for, start
+from headstart.training.state import RunState
+from headstart.training.step_back import step_back
 from headstart.training.stopping import StopSignals
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from headstart.initialization import InitReport
 
 __all__ = ["accuracy", "train"]
-
-MEASURED_IMAGES = 64  # validation images on which the heads are measured before training
 
 
 def train(
@@ -83,13 +82,13 @@ def _train(
     on_start: Callable[[InitReport], object] | None,
     save_every: float,
 ) -> None:
-    accelerator = _accelerator(recipe.precision)
+    accelerator = accelerator_for(recipe.precision)
     dataset = dataset.to(accelerator.device)
     model = build_model(recipe, dataset).to(accelerator.device)
     kept = Kept(out, config_hash(config))
     found = kept.newest()
     if found is None:
-        _start(model, recipe, dataset, out, config, on_start)
+        start(model, recipe, dataset, out, config, on_start)
     network = accelerator.prepare_model(model)
     plain_optimizer = adamw(model, recipe)
     optimizer = accelerator.prepare_optimizer(plain_optimizer)
@@ -103,10 +102,12 @@ def _train(
     if recipe.compile:
         network.compile()
 
-    with (
-        StopSignals() as signals,
-        RunProgress(console, f"{recipe.init} seed {recipe.seed}", state.steps, state.step) as progress,
-    ):
+    def evaluate(split: Split) -> float:
+        with names_fitting_batch("eval_batch", recipe.eval_batch, partial(try_evaluation, model, dataset)):
+            return accuracy(network, split, dataset, recipe.eval_batch)
+
+    title = f"{recipe.init} seed {recipe.seed}"
+    with StopSignals() as signals, RunProgress(console, title, state.steps, state.step) as progress:
         saved = time.monotonic()
 
         def after_step(loss: Tensor) -> None:
@@ -114,7 +115,7 @@ def _train(
             progress.step(loss, batch_size)
             if signals.asked is None and time.monotonic() - saved < save_every:
                 return
-            _check(state, dataset)
+            state.check(len(dataset.classes))
             kept.save_inside(state.tensors(), state.meta())
             saved = time.monotonic()
             if signals.asked is not None:
@@ -126,12 +127,11 @@ def _train(
             try:
                 with names_fitting_batch("batch_size", batch_size, attempt):
                     _one_pass(state, dataset, batch_size, network, accelerator, optimizer, after_step)
-                _check(state, dataset)
+                state.check(len(dataset.classes))
             except Diverged as wrong:
-                progress.back(_step_back(state, kept, wrong), state.step)
+                progress.back(step_back(state, kept, wrong), state.step)
                 continue
-            with names_fitting_batch("eval_batch", recipe.eval_batch, partial(try_evaluation, model, dataset)):
-                val_accuracy = accuracy(network, dataset.val, dataset, recipe.eval_batch)
+            val_accuracy = evaluate(dataset.val)
             seen = state.done * batch_size
             row = {
                 "pass": state.number,
@@ -142,8 +142,7 @@ def _train(
                 "val_accuracy": val_accuracy,
                 "seconds": time.perf_counter() - started,
             }
-            state.history.append(row)
-            state.begin_pass()
+            state.end_pass(row)
             kept.save_pass(state.tensors(), state.meta())
             write_lines(out / "history.jsonl", state.history)
             saved = time.monotonic()
@@ -155,7 +154,7 @@ def _train(
     history = state.history
     result = {
         "val_accuracy": history[-1]["val_accuracy"],
-        "test_accuracy": accuracy(network, dataset.test, dataset, recipe.eval_batch),
+        "test_accuracy": evaluate(dataset.test),
         "seconds": sum(row["seconds"] for row in history),
         "images_per_second": len(history) / sum(1 / row["images_per_second"] for row in history),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -197,33 +196,6 @@ def _one_pass(
             after_step(loss.detach())
 
 
-def _check(state: RunState, dataset: Dataset) -> None:
-    """Raise Diverged unless what is about to be kept is sound."""
-    check_losses(state.losses[: state.done], len(dataset.classes))
-    check_weights(state.modules["model"], state.done - 1)
-
-
-def _step_back(state: RunState, kept: Kept, wrong: Diverged) -> str:
-    """Go back to the last finished pass with a lower learning rate, if the recipe allows one more time."""
-    recipe, index = state.recipe, len(state.history) * state.steps_per_pass + wrong.index
-    rate = state.rate(index)
-    where = f"step {index + 1} of {state.steps} (pass {state.number}, learning rate {rate:.2g})"
-    if len(state.backs) >= recipe.step_back:
-        lower = recipe.lr * STEP_BACK ** (len(state.backs) + 1)
-        raise HeadstartError(
-            f"training went wrong at {where}: {wrong.what}. The last good checkpoint is {kept.last_good()}. "
-            f"Try --set lr={lower:.1g} with another --out; --set step_back=3 goes back and lowers it by itself."
-        )
-    back = {"step": index + 1, "pass": state.number, "lr": rate, "what": wrong.what}
-    backs = [*state.backs, back]
-    found = kept.newest(inside=False)
-    if found is None:
-        raise HeadstartError(f"training went wrong at {where}: {wrong.what}, and {kept.folder} has no finished pass.")
-    state.restore(*found)
-    state.backs = backs
-    return f"{where}: {wrong.what}; back to step {state.step} with a third of the learning rate"
-
-
 @torch.inference_mode()
 def accuracy(model: nn.Module, split: Split, dataset: Dataset, batch_size: int) -> float:
     """Share of ``split`` that ``model`` classifies rightly, in [0, 1]."""
@@ -233,38 +205,3 @@ def accuracy(model: nn.Module, split: Split, dataset: Dataset, batch_size: int) 
         logits = model(normalize(images, dataset.mean, dataset.std))
         right.append((logits.argmax(dim=1) == labels).sum())
     return torch.stack(right).sum().item() / len(split)
-
-
-def _start(
-    model: nn.Module,
-    recipe: Recipe,
-    dataset: Dataset,
-    out: Path,
-    config: dict[str, Any],
-    on_start: Callable[[InitReport], object] | None,
-) -> None:
-    """Initialize, take the folder, and write down what each head looks at before the first step."""
-    report = initialize(model, recipe, dataset)
-    seen = sample_images(dataset.val, MEASURED_IMAGES, recipe.split_seed)
-    measured = measure(model, normalize(seen, dataset.mean, dataset.std))
-    measured.scheme = report.scheme
-    claim(out, config, dataset=recipe.dataset)  # only now: a scheme that does not fit leaves nothing behind
-    if on_start is not None:
-        on_start(measured)
-    write_json(
-        out / "init.json",
-        {"notes": report.notes, "report": report.to_dict(), "on_images": measured.to_dict()},
-    )
-
-
-def _accelerator(precision: str) -> Accelerator:
-    from accelerate import Accelerator
-    from accelerate.state import AcceleratorState
-
-    cuda = torch.cuda.is_available()
-    if precision == "bfloat16" and not cuda:
-        raise HeadstartError("precision 'bfloat16' needs a CUDA GPU; use --set precision=auto or float32 here.")
-    mixed = "bf16" if precision == "bfloat16" or (precision == "auto" and cuda) else "no"
-    # Accelerate keeps one precision per process; a comparison may come after a run of another.
-    AcceleratorState._reset_state()
-    return Accelerator(mixed_precision=mixed, cpu=not cuda)

@@ -38,7 +38,7 @@ def names_fitting_batch(key: str, batch_size: int, attempt: Callable[[int], obje
             advice = "not even 1 does; use a smaller model or a device with more memory"
         else:
             advice = f"{fits} fits: --set {key}={fits}, with another --out"
-        raise HeadstartError(f"a {key} of {batch_size} does not fit in memory; {advice}.") from None
+        raise HeadstartError(f"{key} {batch_size} does not fit in memory; {advice}.") from None
 
 
 def largest_fitting(attempt: Callable[[int], object], batch_size: int) -> int | None:

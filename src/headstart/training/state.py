@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
 from headstart.training.checkpoint import fill, of_module
+from headstart.training.divergence import WINDOW, check_losses, check_weights
 from headstart.training.optimization import learning_rate
 from headstart.training.recipe import Recipe
 from headstart.training.seeds import generator, seeded
@@ -44,6 +45,7 @@ class RunState:
         self.steps_per_pass, self.steps = steps_per_pass, recipe.passes * steps_per_pass
         self.history: list[dict[str, Any]] = []  # a row for each finished pass
         self.backs: list[dict[str, Any]] = []  # a row for each step back
+        self.recent = torch.zeros(0, device=device)  # the last losses of earlier passes
         self.begin_pass()
 
     def begin_pass(self) -> None:
@@ -57,6 +59,18 @@ class RunState:
         self.losses = torch.zeros(self.steps_per_pass, device=self.device)
         self.loss_sum = torch.zeros((), device=self.device)
         self.correct = torch.zeros((), device=self.device)
+
+    def end_pass(self, row: dict[str, Any]) -> None:
+        """The pass is over, ``row`` its line of the history."""
+        self.recent = torch.cat([self.recent, self.losses])[-(WINDOW - 1) :]
+        self.history.append(row)
+        self.begin_pass()
+
+    def check(self, classes: int) -> None:
+        """Raise :class:`~headstart.training.divergence.Diverged` unless training has gone well until here."""
+        losses = torch.cat([self.recent, self.losses[: self.done]])
+        check_losses(losses, classes, len(self.recent))
+        check_weights(self.modules["model"], self.done - 1)
 
     @property
     def step(self) -> int:
@@ -94,6 +108,7 @@ class RunState:
         for name, parameter in self.modules["model"].named_parameters():
             for key, value in self.optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer.{key}.{name}"] = value
+        tensors["recent"] = self.recent
         tensors["random.order"], tensors["random.augmentation"] = self.order_start, self.augmentation.get_state()
         if self.done:  # between passes there is nothing to hold: the next one starts its stream from the seed
             tensors["random.layers.0"] = torch.get_rng_state()
@@ -136,6 +151,7 @@ class RunState:
             key, name = place.split(".", 1)
             self.optimizer.state[parameters[name]][key] = tensor.to(parameters[name].device, copy=True)
         self.history, self.backs = meta["history"], meta.get("backs", [])
+        self.recent = tensors.get("recent", self.recent[:0]).to(self.device, copy=True)
         self.begin_pass()
         if done:
             self.done, self.seconds = done, meta["seconds"]
