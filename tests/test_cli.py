@@ -1,3 +1,4 @@
+import errno
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from headstart import training
 from headstart.cli import app
+from headstart.training.stopping import Stopped
 
 QUICK = ["--set", "width=24", "--set", "depth=1", "--set", "patch_size=2", "--set", "passes=1"]
 QUICK += ["--set", "batch_size=50", "--limit", "200"]
@@ -87,6 +89,34 @@ def test_demo_is_the_digits_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert asked["recipe"] == training.named_recipe("digits")
     assert asked["arms"] == ["default", "mimetic", "impulse"]
     assert asked["seeds"] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("command", ["train", "compare"])
+def test_checkpoints_are_as_far_apart_as_asked_and_a_stop_gives_the_signals_code(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {}
+
+    def stop(*_: object, **options: object) -> None:
+        asked.update(options)
+        raise Stopped(15, "Stopped by SIGTERM after step 3 of 9.")
+
+    monkeypatch.setattr(training, command, stop)
+    result = call(command, "digits", "--save-every", 7.5, "--out", tmp_path)
+    assert result.exit_code == 143
+    assert result.stderr == "Stopped by SIGTERM after step 3 of 9.\n"
+    assert asked["save_every"] == 7.5
+    assert call(command, "digits", "--save-every", -1).exit_code == 2
+
+
+def test_a_full_disk_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "heads.png")
+
+    monkeypatch.setattr(training, "train", full)
+    result = call("train", "digits", "--out", tmp_path)
+    assert result.exit_code == 2
+    assert result.stderr == "Error: the disk is full (heads.png); make room and run the same command again.\n"
 
 
 @pytest.mark.parametrize(

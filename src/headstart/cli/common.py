@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +51,12 @@ def friendly(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except HeadstartError as error:
             errors.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(2) from None
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            words = f"Error: the disk is full ({error.filename or error}); make room and run the same command again."
+            errors.print(words, style="red", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(2) from None
         except KeyboardInterrupt as stop:
             # A training that was asked to stop says where it did, and by which signal; other work just ends.

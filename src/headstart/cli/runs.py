@@ -18,6 +18,7 @@ Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", hel
 Limit = Annotated[int | None, typer.Option("--limit", help="Use that many training images.")]
 PerClass = Annotated[int | None, typer.Option("--per-class", help="Use that many training images of each class.")]
 Fraction = Annotated[float | None, typer.Option("--fraction", help="Use that share of the training images.")]
+SaveEvery = Annotated[float, typer.Option("--save-every", min=0, help="Seconds between checkpoints inside a pass.")]
 Named = Annotated[str | None, typer.Option("--recipe", help="Start from a named recipe.")]
 Arms = Annotated[str, typer.Option("--init", help="Initializations, separated by commas.")]
 Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Seeds per initialization.")]
@@ -49,13 +50,15 @@ def compare(
     limit: Limit = None,
     per_class: PerClass = None,
     fraction: Fraction = None,
+    save_every: SaveEvery = 60.0,
     set_: Set = None,
 ) -> None:
     """Train each initialization with each seed on the same images in the same order; table, curves, heads."""
     fewer = {"limit": limit, "per_class": per_class, "fraction": fraction}
     chosen = _recipe(dataset, recipe, fewer, set_)
     arms = [arm.strip() for arm in init.split(",")]
-    _compare(chosen, arms, list(range(seed, seed + seeds)), out or Path(f"runs/compare-{chosen.dataset_name}"))
+    out = out or Path(f"runs/compare-{chosen.dataset_name}")
+    _compare(chosen, arms, list(range(seed, seed + seeds)), out, save_every)
 
 
 @app.command()
@@ -69,6 +72,7 @@ def train(
     limit: Limit = None,
     per_class: PerClass = None,
     fraction: Fraction = None,
+    save_every: SaveEvery = 60.0,
     set_: Set = None,
 ) -> None:
     """Train one model."""
@@ -80,7 +84,13 @@ def train(
     out = out or Path(f"runs/{chosen.dataset_name}-{arm_folder(chosen.init)}")
     console = Console()
     heads = out / "heads.png"
-    result = train(chosen, out, console=console, on_start=lambda report: save_figure(report.figure(), heads))
+    result = train(
+        chosen,
+        out,
+        console=console,
+        on_start=lambda report: save_figure(report.figure(), heads),
+        save_every=save_every,
+    )
     console.print(
         f"test accuracy [bold]{result['test_accuracy']:.1%}[/], val {result['val_accuracy']:.1%}, "
         f"{result['seconds']:.0f} s, {result['images_per_second']:,.0f} images/s"
@@ -132,7 +142,7 @@ def _recipe(dataset: str, name: str | None, given: dict[str, Any], assignments: 
     return advice.recipe
 
 
-def _compare(recipe: Recipe, arms: list[str], seeds: list[int], out: Path) -> None:
+def _compare(recipe: Recipe, arms: list[str], seeds: list[int], out: Path, save_every: float = 60.0) -> None:
     from headstart.reporting import draw_curves, rich_table, save_figure
     from headstart.training import arm_folder, compare
 
@@ -148,6 +158,7 @@ def _compare(recipe: Recipe, arms: list[str], seeds: list[int], out: Path) -> No
         out,
         console=console,
         on_start=lambda arm, report: save_figure(report.figure(), picture(arm)),
+        save_every=save_every,
     )
     curves = draw_curves(results, out / "curves.png")
     _notes(console, results)

@@ -43,12 +43,13 @@ def compare(
     *,
     console: Console | None = None,
     on_start: Callable[[str, InitReport], object] | None = None,
+    save_every: float = 60.0,
 ) -> dict[str, Any]:
     """Train ``recipe`` from every arm (initialization) with every seed; write and return ``results.json``.
 
     Runs lie in ``out/ARM/seed-N``; finished ones are not repeated, so a comparison can be cut and continued,
     or given more arms and seeds later. ``on_start`` receives the arm's name and what its heads look at before
-    the first step, for its first seed.
+    the first step, for its first seed. ``save_every`` is that of :func:`~headstart.training.train`.
 
     For each arm: ``mean`` and ``sd`` (n − 1) of the test accuracy over ``n`` seeds, and ``difference`` to the
     first arm with its 95 % ``interval`` (Student t over the paired differences; None for the first arm or a
@@ -78,7 +79,8 @@ def compare(
         for arm in arms:
             run = recipe.model_copy(update={"init": arm, "seed": seed})
             folder = out / arm_folder(arm) / f"seed-{seed}"
-            train(run, folder, dataset=dataset, console=console, on_start=partial(started, arm, seed))
+            began = partial(started, arm, seed)
+            train(run, folder, dataset=dataset, console=console, on_start=began, save_every=save_every)
     claim(out, config)
 
     rows = [_arm(arm, schemes[arm].spec, out / arm_folder(arm), seeds) for arm in arms]

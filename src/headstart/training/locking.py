@@ -59,9 +59,10 @@ def _take(folder: Path) -> TextIO:
             if os.path.samestat(os.fstat(file.fileno()), os.stat(folder / NAME)):
                 break
         file.close()
-    file.truncate(0)
-    file.write(f"process {os.getpid()} on {socket.gethostname()}")
-    file.flush()
+    with suppress(OSError):  # on a full disk the lock holds without its owner's name
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
     return file
 
 
