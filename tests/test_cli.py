@@ -1,5 +1,7 @@
 import errno
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,6 +109,15 @@ def test_checkpoints_are_as_far_apart_as_asked_and_a_stop_gives_the_signals_code
     assert result.stderr == "Stopped by SIGTERM after step 3 of 9.\n"
     assert asked["save_every"] == 7.5
     assert call(command, "digits", "--save-every", -1).exit_code == 2
+
+
+def test_sigterm_before_training_is_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(training, "train", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+    result = call("train", "digits", "--out", tmp_path)
+    assert result.exit_code == 143
+    assert "the same command goes on from there" in result.stderr
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_full_disk_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import errno
 import functools
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, ParamSpec
 
 import typer
@@ -41,6 +45,27 @@ app = typer.Typer(
 P = ParamSpec("P")
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, where nothing has to be finished first; training takes the signal over while it is under way."""
+
+    exit_code = 128 + signal.SIGTERM
+
+
+@contextmanager
+def _termination_told() -> Iterator[None]:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():  # only that one can be told of signals
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def friendly(command: Callable[P, None]) -> Callable[P, None]:
     """Errors as one red message and exit code 2; Ctrl-C and SIGTERM as a word on how to go on."""
 
@@ -48,7 +73,8 @@ def friendly(command: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         errors = Console(stderr=True)
         try:
-            command(*args, **kwargs)
+            with _termination_told():
+                command(*args, **kwargs)
         except HeadstartError as error:
             errors.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(2) from None
