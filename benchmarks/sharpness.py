@@ -66,6 +66,7 @@ def main() -> int:
     parser.add_argument("--sizes", default="tiny,small,base")
     parser.add_argument("--geometries", default=",".join(GEOMETRIES))
     parser.add_argument("--kernels", default="3,5")
+    parser.add_argument("--positions", default="learned,sincos")
     parser.add_argument("--sharpness", default=",".join(map(str, SHARPNESS)))
     parser.add_argument("--out", type=Path, help="a JSON file to write and continue")
     args = parser.parse_args()
@@ -81,7 +82,7 @@ def main() -> int:
                 for n, split in ((SOLVED_ON, "train"), (MEASURED_ON, "val"))
             )
         kernels, levels = map(int, args.kernels.split(",")), map(float, args.sharpness.split(","))
-        for kernel, position, asked in itertools.product(kernels, ("learned", "sincos"), levels):
+        for kernel, position, asked in itertools.product(kernels, args.positions.split(","), levels):
             key = {"size": size, "geometry": geometry, "kernel": kernel, "position": position, "asked": asked}
             if any(key.items() <= row.items() for row in done):
                 continue

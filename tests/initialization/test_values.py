@@ -101,3 +101,15 @@ def test_content_std_is_the_streams(seeded):
     seen = []
     attention_view(model).visit(images, lambda *_: None, first=lambda x: seen.append(x.square().mean().sqrt().item()))
     assert content_std(attention_view(model)) == pytest.approx(seen[0], rel=0.05)
+
+
+@pytest.mark.filterwarnings("ignore:.*cannot cover")
+def test_content_is_lowered_beside_a_fixed_table_that_is_decoded(images, seeded):
+    sizes = {}
+    for solver in ("rotation", "decoder"):
+        torch.manual_seed(0)
+        model = create_vit(width=96, depth=2, heads=3, position="sincos")
+        init_(model, Impulse(solver=solver), images=images, generator=seeded())
+        sizes[solver] = model.patch_embed.proj.weight.square().flatten(1).sum(1).mean().sqrt().item()
+    table = model.pos_embed.square().mean().sqrt().item()
+    assert sizes["decoder"] == pytest.approx(0.4 * table, rel=0.01) and sizes["rotation"] > 0.5 * table

@@ -18,7 +18,14 @@ from headstart.initialization.scheme import Aim, Scheme
 from headstart.initialization.sharpness import per_block
 from headstart.initialization.solvers import SOLVERS, Problem
 from headstart.initialization.starts import absolute_start, check_source, mixing_start, relative_start, rotary_start
-from headstart.initialization.values import RESERVING, VALUES, content_std, reserve_position, write_values
+from headstart.initialization.values import (
+    RESERVING,
+    VALUES,
+    content_std,
+    quieten_content,
+    reserve_position,
+    write_values,
+)
 
 __all__ = ["Impulse"]
 
@@ -48,7 +55,8 @@ class Impulse(Scheme):
 
     ``position_std``: root mean square of the position embedding that rotation and decoder write, and that the released
     solvers rescale to (0.36 is the released 18 × 0.02). A fixed embedding is never touched; with contrast or balanced
-    values, what the patch embedding and the MLPs write into its directions is removed instead.
+    values, what the patch embedding and the MLPs write into its directions is removed instead, and with the decoder
+    the patch embedding is lowered where it would be more than 0.4 of the table.
     """
 
     kernel: int = 3
@@ -99,6 +107,8 @@ class Impulse(Scheme):
         else:
             start = absolute_start(problem, solver, self)
         reserved = reserve_position(view) if source == "fixed" and self.value in RESERVING else None
+        if reserved is not None and solver.fits:
+            quieten_content(view)
         spread = content_std(view)
 
         def look(stream: Tensor) -> None:

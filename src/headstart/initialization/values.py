@@ -13,8 +13,8 @@ from headstart.errors import HeadstartError
 from headstart.initialization.draw import Draw
 
 __all__ = [
-    "RESERVING", "VALUES", "balanced_values", "content_std", "contrast_values", "mimetic_values", "reserve_position",
-    "split", "write_values",
+    "RESERVING", "VALUES", "balanced_values", "content_std", "contrast_values", "mimetic_values", "quieten_content", "reserve",
+    "reserve_position", "split", "write_values", "zero_bias",
 ]  # fmt: skip
 
 VALUES = ("contrast", "balanced", "mimetic", "random", "default")
@@ -23,6 +23,7 @@ VALUES = ("contrast", "balanced", "mimetic", "random", "default")
 _CONTRAST = 2.6
 _BALANCE = 1.0
 RESERVING = ("contrast", "balanced")
+_CONTENT_SHARE = 0.4
 # V·O = α·Z − β·I.
 _MIXES = {"mimetic": (0.4, 0.4), "random": (0.7, 0.0)}
 
@@ -117,6 +118,20 @@ def reserve_position(view: AttentionView) -> Tensor:
     reserved = vh[s > 1e-5 * s[0]].T
     reserve(view, reserved)
     return reserved
+
+
+def quieten_content(view: AttentionView) -> None:
+    """Lower the patch embedding until content is expected to have no more than 0.4 of a fixed table's size.
+
+    LayerNorm divides each token by its own size, which content makes vary; a fixed table cannot be made larger beside
+    it, and heads that read position from it would see pale patches better than contrasted ones.
+    """
+    if view.patch_embed is None:
+        return
+    weight = view.patch_embed.weight.detach()
+    content = weight.double().square().flatten(1).sum(1).mean().sqrt()
+    table = view.position.table.detach()[0, -view.patches :].double().square().mean().sqrt()
+    weight.mul_(float((_CONTENT_SHARE * table / content.clamp(min=1e-12)).clamp(max=1.0)))
 
 
 def reserve(view: AttentionView, directions: Tensor) -> None:
