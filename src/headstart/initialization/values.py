@@ -13,8 +13,8 @@ from headstart.errors import HeadstartError
 from headstart.initialization.draw import Draw
 
 __all__ = [
-    "RESERVING", "VALUES", "balanced_values", "content_std", "contrast_values", "mimetic_values", "quieten_content", "reserve",
-    "reserve_position", "split", "write_values", "zero_bias",
+    "RESERVING", "VALUES", "balanced_values", "content_std", "contrast_strength", "contrast_values", "mimetic_values",
+    "quieten_content", "reserve", "reserve_position", "split", "write_values", "zero_bias",
 ]  # fmt: skip
 
 VALUES = ("contrast", "balanced", "mimetic", "random", "default")
