@@ -12,7 +12,7 @@ from headstart.attention import AttentionView, BlockView
 from headstart.errors import UnsupportedModel
 from headstart.initialization.qk_norm import normalise, reset_norm
 from headstart.initialization.rotary import Constants
-from headstart.initialization.sharpness import fit_gain
+from headstart.initialization.sharpness import at, fit_gain
 from headstart.initialization.values import reserve
 
 __all__ = ["reserve_prefix", "write_constants"]
@@ -84,7 +84,7 @@ def _fit_normalised(
 
 
 def _meet(q: Tensor, k: Tensor, head: int, rows: Tensor, block: BlockView) -> Tensor:
-    return q[:, head, rows] @ k[:, head].transpose(-1, -2) * block.scale
+    return at(q[:, head], rows) @ k[:, head].transpose(-1, -2) * block.scale
 
 
 def _one(block: BlockView) -> Tensor | None:

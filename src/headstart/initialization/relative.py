@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from headstart.attention import BlockView, RelativeBias
-from headstart.initialization.sharpness import fit_gain
+from headstart.initialization.sharpness import at, fit_gain
 
 __all__ = ["write_table"]
 
@@ -35,9 +35,9 @@ def write_table(block: BlockView, bias: RelativeBias, targets: Tensor, x: Tensor
     scale = block.scale if block.temperature is None else 1.0
 
     def logits(head: int, rows: Tensor) -> tuple[Tensor, Tensor]:
-        content = queries[:, head, rows] @ keys[:, head].transpose(-1, -2) * scale
+        content = at(queries[:, head], rows) @ keys[:, head].transpose(-1, -2) * scale
         if still is not None:
-            content = content + still[:, rows]
+            content = content + still[:, rows[0]]
         return content, (index[rows] == entries[head]).to(x)
 
     gain = fit_gain(logits, len(x), block, targets, sharpness)

@@ -15,7 +15,7 @@ from torch import Tensor
 from headstart.attention import BlockView
 from headstart.errors import HeadstartError
 
-__all__ = ["check_sharpness", "few", "fit_gain", "per_block"]
+__all__ = ["at", "check_sharpness", "few", "fit_gain", "per_block"]
 
 Logits = Callable[[int, Tensor], "tuple[Tensor | None, Tensor]"]
 
@@ -62,36 +62,50 @@ def fit_gain(
 ) -> Tensor:
     """The gain g (H,) with which the mean target mass is ``sharpness``.
 
-    ``logits(h, rows)`` gives two parts for head h and the tokens ``rows`` (r,), each (n, r, N) or less that broadcasts:
+    ``logits(h, rows)`` gives two parts for head h and the tokens ``rows``, each (n, r, N) or less that broadcasts:
     attention is softmax(fixed + g·unit), and the mass mean 1 / Σ_j exp(l_pj − l_pt) of these logits l over ``count``
     inputs and patch rows p with a target t in the grid (``targets``, (H, T)) that the block's mask does not hide. Of
-    many inputs only some rows are taken, since images differ more than rows do. The bracket grows by doubling and false
-    position closes it. Where the mass stops growing before it reaches ``sharpness`` (another patch beats the target in
-    too many rows), the gain of the highest mass found is returned. ``shared``: one gain for all heads, for their mean
-    mass.
+    many inputs only some rows are taken, since images differ more than rows do, other ones of each input: ``rows`` is
+    (count, r), or (1, r) for the same of all; :func:`at` picks them. The bracket grows by doubling and false position
+    closes it. Where the mass stops growing before it reaches ``sharpness`` (another patch beats the target in too many
+    rows), the gain of the highest mass found is returned. ``shared``: one gain for all heads, for their mean mass.
     """
-    step = count * block.patches * (block.prefix + block.patches) // _LOGITS
-    step = step + 1 - step % 2  # odd, so that it meets every column of the usual even grid
-    heads = [_below(logits, head, target, step, block) for head, target in enumerate(targets.to(block.device))]
+    step = -(-count * block.patches * (block.prefix + block.patches) // _LOGITS)
+    heads = []
+    for head, target in enumerate(targets.to(block.device)):
+        rows = (target >= 0).nonzero()[:, 0]
+        if step > 1 and block.mask is not None:  # windows hide different rows: the same ones of all
+            rows = rows[:: step + 1 - step % 2][None]
+        elif step > 1:
+            first = torch.arange(count, device=rows.device)[:, None] % step
+            rows = rows[(first + step * torch.arange(-(-len(rows) // step), device=rows.device)) % len(rows)]
+        else:
+            rows = rows[None]
+        heads.append(_below(*logits(head, rows + block.prefix), rows, target, block))
     groups = [heads] if shared else [[head] for head in heads]
     gains = [_fit(group, sharpness) for group in groups]
     return torch.tensor(gains, dtype=torch.float64, device=block.device).expand(len(heads))
 
 
-def _below(logits: Logits, head: int, targets: Tensor, step: int, block: BlockView) -> _Mass:
-    rows = (targets >= 0).nonzero()[::step, 0]
-    columns = targets[rows] + block.prefix
+def at(part: Tensor, rows: Tensor) -> Tensor:
+    """Rows (n, r, C) of ``part`` (n, N, C): the same of all inputs for ``rows`` (1, r), each its own for (n, r)."""
+    if len(rows) == 1:
+        return part[:, rows[0]]
+    return part.gather(1, rows[..., None].expand(-1, -1, part.shape[-1]))
+
+
+def _below(fixed: Tensor | None, unit: Tensor, rows: Tensor, targets: Tensor, block: BlockView) -> _Mass:
+    columns = targets[rows] + block.prefix  # (n or 1, r)
 
     def against_target(part: Tensor) -> Tensor:
         part = part.reshape(-1, *part.shape[-2:])
         return part - part.gather(-1, columns.expand(len(part), -1)[..., None])
 
-    fixed, unit = logits(head, rows + block.prefix)
     below = against_target(unit)
     extra = None if fixed is None else against_target(fixed)
     shown: Tensor | None = None
     if block.mask is not None:
-        shown = block.visible()[:, rows + block.prefix, columns].to(below)
+        shown = block.visible()[:, rows[0] + block.prefix, columns[0]].to(below)
         count = max(len(below), 1 if extra is None else len(extra))
         shown = shown.repeat(max(1, count // len(shown)), 1)
 

@@ -20,7 +20,7 @@ from headstart.initialization.mixing import covered, write_mixing
 from headstart.initialization.qk_norm import normalise, reset_norm
 from headstart.initialization.relative import write_table
 from headstart.initialization.rotary import Constants, find_constants
-from headstart.initialization.sharpness import few, fit_gain
+from headstart.initialization.sharpness import at, few, fit_gain
 from headstart.initialization.solvers import Problem, Solve, Solver
 from headstart.initialization.values import content_std, zero_bias
 
@@ -95,8 +95,10 @@ def _parts(solve: Solve, index: int, block: BlockView, x: Tensor, found: QK, fit
 def _logits(block: BlockView, parts: list[tuple[QK, Tensor]], head: int, rows: Tensor) -> Tensor:
     """The logits (n, r, N) of one head and the tokens ``rows`` over all parts."""
     found = []
-    for (q, k), x in parts:
-        queries, keys = x[:, rows] @ q[head].to(x), x @ k[head].to(x)
+    sizes = [len(x) for _, x in parts]
+    each = rows.split(sizes) if len(rows) > 1 else [rows] * len(parts)
+    for ((q, k), x), own in zip(parts, each, strict=True):
+        queries, keys = at(x, own) @ q[head].to(x), x @ k[head].to(x)
         if block.has_qk_norm:
             queries, keys = normalise(block.q_norm, queries), normalise(block.k_norm, keys)
         found.append(queries @ keys.transpose(-1, -2) * block.scale)
