@@ -45,6 +45,25 @@ def test_what_cannot_be_built_says_why(name, library, options, message):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
+def test_a_library_that_is_missing_or_broken_says_which(monkeypatch):
+    from headstart.models import libraries
+
+    def fail(error):
+        def load(name):
+            raise error
+
+        monkeypatch.setattr(libraries.importlib, "import_module", load)
+
+    fail(ModuleNotFoundError("No module named 'timm'"))
+    with pytest.raises(HeadstartError, match="timm is not installed: pip install timm"):
+        build_model("vit_tiny_patch16_224", "timm")
+    fail(RuntimeError("operator torchvision::nms does not exist"))
+    with pytest.raises(
+        HeadstartError, match=r"cannot be imported: RuntimeError: operator torchvision::nms .* one build"
+    ):
+        build_model("vit_tiny_patch16_224", "timm")
+
+
 def test_an_option_is_key_equals_value():
     with pytest.raises(HeadstartError, match=r"expected key=value, such as img_size=32, got '32'"):
         parse_options(["32"])

@@ -32,8 +32,10 @@ def build_model(name: str, library: str, **options: Any) -> nn.Module:
         raise unknown("library", library, LIBRARIES)
     try:
         module = importlib.import_module(library)
-    except (ImportError, RuntimeError) as error:
-        raise HeadstartError(f"{library} cannot be imported ({error}): pip install {library}") from None
+    except ModuleNotFoundError:
+        raise HeadstartError(f"{library} is not installed: pip install {library}") from None
+    except Exception as error:
+        raise HeadstartError(f"{library} is installed and cannot be imported: {_reason(error)}") from error
     try:
         return {"timm": _timm, "torchvision": _torchvision, "transformers": _transformers}[library](
             module, name, options
@@ -41,11 +43,20 @@ def build_model(name: str, library: str, **options: Any) -> nn.Module:
     except HeadstartError:
         raise
     except Exception as error:  # whatever a library raises for options it does not like, said in one line
-        reason = str(error).strip().splitlines()
         raise HeadstartError(
-            f"{library} could not build {name!r} with {options or 'its defaults'}: {type(error).__name__}: "
-            f"{reason[0] if reason else 'no reason given'}"
+            f"{library} could not build {name!r} with {options or 'its defaults'}: {_reason(error)}"
         ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what went wrong at the bottom, and what to do if it is torchvision beside another torch."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines() or ["no reason given"]
+    advice = ""
+    if "torchvision" in lines[0]:
+        advice = " (torch and torchvision must be of one build: install both in one pip command)"
+    return f"{type(error).__name__}: {lines[0]}{advice}"
 
 
 def parse_options(assignments: list[str]) -> dict[str, Any]:
