@@ -148,7 +148,7 @@ class BlockView:
         if self.mask is None:
             size = self.prefix + self.patches
             return torch.ones(1, size, size, dtype=torch.bool, device=self.device)
-        return self.mask > -1.0
+        return self.mask.to(self.device) > -1.0
 
     def logits(self, x: Tensor) -> Tensor:
         """Attention logits (B, H, N, N) for normalised inputs ``x`` (B, N, D), computed in the type of ``x``."""

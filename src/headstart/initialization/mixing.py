@@ -49,7 +49,7 @@ def write_mixing(block: MixingView, targets: Tensor, sharpness: float, value: st
         units = block.units(group)
         rows = torch.arange(units.stop - units.start, device=read.device)
         unit = rows + units.start
-        target = targets[group, rows].to(read.device)
+        target = targets[group, : len(rows)].to(read.device)
         inside = target >= 0
         noise = read[unit]
         noise[inside, target[inside]] = 0.0

@@ -38,7 +38,7 @@ def absolute_start(problem: Problem, solver: Solver, scheme: Impulse) -> Start:
     """Q and K read an absolute embedding, found by ``solver`` and scaled to the sharpness asked for."""
     solve = solver.prepare(problem, scheme)
     known: dict[tuple, Tensor] = {}  # gains on the input below
-    seen = torch.empty(0)
+    seen: Tensor | None = None
 
     def fit(index: int, block: BlockView, x: Tensor, found: QK, sharpness: float) -> Tensor:
         parts = _parts(solve, index, block, x, found, solver.fits)
@@ -54,7 +54,7 @@ def absolute_start(problem: Problem, solver: Solver, scheme: Impulse) -> Start:
             return gains(list(range(block.heads)))
         # On position alone heads with one code and one offset need one gain, in whichever block they are.
         nonlocal seen
-        if not torch.equal(x, seen):
+        if seen is None or not torch.equal(x, seen):
             known.clear()
             seen = x
         keys = [(*offset, sharpness, block.scale) for offset in problem.offsets[index].tolist()]
