@@ -51,11 +51,14 @@ def test_a_models_own_word_on_where_it_came_from(seeded):
 def test_fresh_models_pass_and_may_be_started_again():
     for make in (model, lambda: model(init_values=1e-5), lambda: create_vit(width=48, depth=2, heads=3)):
         fresh = make()
-        init_(fresh)
-        init_(fresh, "mimetic")
+        first = init_(fresh)
+        assert first.target_mass == pytest.approx(0.5, abs=0.01)
+        assert init_(fresh, "mimetic").asked is None  # another start, and no refusal
 
 
 def test_default_overwrites_nothing_and_asks_nothing():
     trained = model()
     torch.nn.init.normal_(trained.norm.weight)
-    init_(trained, "default")
+    before = {key: value.clone() for key, value in trained.state_dict().items()}
+    assert init_(trained, "default").scheme == "default"
+    assert all(torch.equal(value, before[key]) for key, value in trained.state_dict().items())

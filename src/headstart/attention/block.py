@@ -72,6 +72,11 @@ class BlockView:
         return self.grid[0] * self.grid[1]
 
     @property
+    def windows(self) -> int:
+        """Of one image, where a mask tells them apart; they follow each other in the inputs."""
+        return 1 if self.mask is None else len(self.mask)
+
+    @property
     def device(self) -> torch.device:
         return self.projection("q")[0].device
 

@@ -66,7 +66,7 @@ def mean_attention(block: BlockView, x: Tensor) -> tuple[Tensor, Tensor]:
     A pair that a mask hides in some windows is averaged over those that show it. A few images at a time, to bound
     memory.
     """
-    windows = 1 if block.mask is None else len(block.mask)
+    windows = block.windows
     step = max(1, 2**24 // (block.heads * x.shape[1] ** 2 * windows)) * windows
     total, nats, count = x.new_zeros(block.heads, x.shape[1], x.shape[1]), x.new_zeros(block.heads), 0
     for part in x.split(step):

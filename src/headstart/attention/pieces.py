@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from headstart.attention.block import Projection
+from headstart.attention.block import Projection, RelativeBias
 from headstart.errors import UnsupportedModel
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "as_conv",
     "as_identity",
     "as_linear",
+    "bias_table",
     "first_of",
     "fused",
     "missing_in",
@@ -103,3 +104,13 @@ def table_index(grid: tuple[int, int]) -> Tensor:
     y, x = (c.flatten() for c in torch.meshgrid(torch.arange(grid[0]), torch.arange(grid[1]), indexing="ij"))
     dy, dx = y[:, None] - y + grid[0] - 1, x[:, None] - x + grid[1] - 1
     return dy * (2 * grid[1] - 1) + dx
+
+
+def bias_table(holder: Any, index: Tensor) -> RelativeBias:
+    """The relative bias of a module with ``relative_position_bias_table`` (entries, H)."""
+    return RelativeBias(
+        index=index,
+        read=lambda: holder.relative_position_bias_table.detach(),
+        write=lambda value: holder.relative_position_bias_table.detach().copy_(value),
+        parameters=[holder.relative_position_bias_table],
+    )

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from headstart.attention.block import BlockView, RelativeBias
+from headstart.attention.block import BlockView
 from headstart.attention.continuous_bias import continuous_bias
-from headstart.attention.pieces import UnitNorm, as_conv, as_linear, fused, missing_in
+from headstart.attention.pieces import UnitNorm, as_conv, as_linear, bias_table, fused, missing_in
 from headstart.attention.view import AttentionView
 
 __all__ = ["view_swin"]
@@ -57,21 +57,12 @@ def _view_block(block: Any, std: float) -> BlockView:
         projection=fused(qkv.weight, proj.in_features, {"qkv": qkv.bias, **own}, proj),
         q_norm=UnitNorm() if cosine else nn.Identity(),
         k_norm=UnitNorm() if cosine else nn.Identity(),
-        bias=continuous_bias(attention) if cosine else _table(attention),
+        bias=continuous_bias(attention) if cosine else bias_table(attention, attention.relative_position_index),
         mask=block.attn_mask,
         temperature=attention.logit_scale if cosine else None,
         stream_std=std,
         mlp_in=as_linear(getattr(block.mlp, "fc1", None)),
         mlp_out=as_linear(getattr(block.mlp, "fc2", None)),
-    )
-
-
-def _table(attention: Any) -> RelativeBias:
-    return RelativeBias(
-        index=attention.relative_position_index,
-        read=lambda: attention.relative_position_bias_table.detach(),
-        write=lambda value: attention.relative_position_bias_table.detach().copy_(value),
-        parameters=[attention.relative_position_bias_table],
     )
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from headstart.attention.block import BlockView, RelativeBias
 from headstart.attention.hooks import evaluating
-from headstart.attention.pieces import Missing, as_conv, as_identity, as_linear, fused, missing_in, separate
+from headstart.attention.pieces import Missing, as_conv, as_identity, as_linear, bias_table, fused, missing_in, separate
 from headstart.attention.view import AttentionView, Position
 
 __all__ = ["view_timm"]
@@ -156,12 +156,6 @@ def _rotations(model: Any, blocks: Any) -> list[Callable[[Tensor], Tensor] | Non
 
 
 def _relative_bias(attention: Any) -> RelativeBias | None:
-    table = getattr(attention, "relative_position_bias_table", None)
-    if table is None:
+    if getattr(attention, "relative_position_bias_table", None) is None:
         return None
-    return RelativeBias(
-        index=attention.relative_position_index,
-        read=lambda: attention.relative_position_bias_table.detach(),
-        write=lambda value: attention.relative_position_bias_table.detach().copy_(value),
-        parameters=[table],
-    )
+    return bias_table(attention, attention.relative_position_index)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from headstart.attention.block import BlockView, RelativeBias
 from headstart.attention.hooks import evaluating
-from headstart.attention.pieces import Missing, as_linear, first_of, separate, table_index
+from headstart.attention.pieces import Missing, as_linear, bias_table, first_of, separate, table_index
 
 __all__ = ["bias_table", "mlp_ends", "projections", "rotation", "view_layer"]
 
@@ -76,16 +76,6 @@ def _layer_scale(layer: Any) -> Tensor | None:
     gamma = getattr(getattr(layer, "layer_scale1", None), "lambda1", None)
     gamma = gamma if gamma is not None else getattr(layer, "lambda_1", None)  # a plain 1.0 where there is none
     return gamma.detach() if isinstance(gamma, Tensor) else None
-
-
-def bias_table(holder: Any, index: Tensor) -> RelativeBias:
-    """The relative bias of a module with ``relative_position_bias_table`` (entries, H)."""
-    return RelativeBias(
-        index=index,
-        read=lambda: holder.relative_position_bias_table.detach(),
-        write=lambda value: holder.relative_position_bias_table.detach().copy_(value),
-        parameters=[holder.relative_position_bias_table],
-    )
 
 
 def _class_token_bias(holder: Any, shape: dict[str, Any], missing: Missing) -> RelativeBias | None:

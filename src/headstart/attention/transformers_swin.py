@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from headstart.attention.block import BlockView
 from headstart.attention.continuous_bias import continuous_bias
-from headstart.attention.pieces import After, Missing, UnitNorm, as_conv, missing_in, separate
-from headstart.attention.transformers_blocks import bias_table, mlp_ends, projections
+from headstart.attention.pieces import After, Missing, UnitNorm, as_conv, bias_table, missing_in, separate
+from headstart.attention.transformers_blocks import mlp_ends, projections
 from headstart.attention.view import AttentionView, Position
 
 __all__ = ["shifted_mask", "view_transformers_swin"]

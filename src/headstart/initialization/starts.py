@@ -110,7 +110,7 @@ def relative_start(problem: Problem) -> Start:
 
     def start(index: int, block: BlockView, x: Tensor, sharpness: float | None) -> None:
         assert block.bias is not None and sharpness is not None
-        error = write_table(block, block.bias, problem.targets[index], few(x, _windows(block)), sharpness)
+        error = write_table(block, block.bias, problem.targets[index], few(x, block.windows), sharpness)
         problem.bias_error = max(problem.bias_error or 0.0, error)
 
     return start
@@ -149,10 +149,6 @@ def mixing_start(problem: Problem, value: str) -> Start:
         write_mixing(block, problem.targets[index], sharpness, value, len(problem.targets), spread)
 
     return start
-
-
-def _windows(block: BlockView) -> int:
-    return 1 if block.mask is None else len(block.mask)
 
 
 def check_source(source: str, scheme: Impulse) -> None:

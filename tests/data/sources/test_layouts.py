@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from headstart.data import load_collection, load_dataset
-from headstart.data.sources import SOURCES
 from headstart.data.sources.mnist import STEMS
 from headstart.errors import HeadstartError
 
@@ -228,23 +227,6 @@ def test_too_few_images_are_told(tmp_path: Path, encoded: Encoded, released: Rel
         write(tmp_path / "2750" / kind / "a.jpg", encoded(kind="JPEG"))
     with pytest.raises(HeadstartError, match=r"2750 holds 2 train images of eurosat, expected 3: copy or download"):
         load_dataset(f"eurosat:{tmp_path}")
-
-
-@pytest.mark.parametrize("name", sorted(SOURCES))
-def test_every_source_is_described(name: str) -> None:
-    source = SOURCES[name]
-    assert source.title and source.licence and source.citation and source.homepage.startswith("http")
-    assert source.needs and "train" in source.counts
-    assert (source.mean is None) == (source.std is None)
-    if source.mean is not None:
-        assert len(source.mean) == len(source.std or ()) == source.channels
-    for file in source.files:
-        assert file.url.startswith("http")
-        kind, _, digits = (file.checksum or "").partition(":")
-        assert len(digits) == {"md5": 32, "sha256": 64}[kind] and int(digits, 16)
-        # An archive may not shrink; what it may grow to is stated.
-        archive = file.name.endswith((".tar.gz", ".tgz", ".zip"))
-        assert archive == (file.unpacks_to is not None)
 
 
 def test_published_statistics_hold_at_the_official_size(tmp_path: Path, encoded: Encoded, released: Released) -> None:
