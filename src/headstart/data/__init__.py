@@ -1,6 +1,7 @@
 """Datasets with checked sources, as tensors on one device, split and augmented there."""
 
-from headstart.data.augmentation import augment, batches, normalize
+from headstart.data.augmentation import augment
+from headstart.data.batches import batches, normalize
 from headstart.data.checkup import checkup
 from headstart.data.dataset import Dataset, Split
 from headstart.data.loading import load_collection, load_dataset

@@ -1,4 +1,4 @@
-"""Batches and augmentation on the device the images are on: one index operation each.
+"""Batches of a split, and their normalisation, on the device the images are on.
 
 Shapes: B images, C channels, H rows, W columns.
 """
@@ -9,12 +9,11 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from headstart.data.dataset import Split
 from headstart.errors import HeadstartError
 
-__all__ = ["augment", "batches", "normalize"]
+__all__ = ["batches", "normalize"]
 
 
 def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
@@ -45,49 +44,6 @@ def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
     shift = torch.tensor(mean, device=images.device, dtype=torch.float32)[:, None, None]
     scale = torch.tensor(std, device=images.device, dtype=torch.float32)[:, None, None]
     return images.to(torch.float32).div_(255).sub_(shift).div_(scale)
-
-
-def augment(images: Tensor, generator: torch.Generator, *, crop: int = 0, flip: bool = False) -> Tensor:
-    """Shift and mirror each image by its own random draw.
-
-    Crop: pad by ``crop`` zeros on every side and cut out H × W at an offset uniform over (2·crop + 1)²
-    places. Flip: mirror left to right with probability 1/2. Both happen in a single gather. On uint8 images
-    the padding is black, as in common practice: augment first, then :func:`normalize`.
-
-    Args:
-        images: (B, C, H, W), any dtype, any device.
-        generator: the draws are made on its device; a CPU generator gives the same draws whatever the images
-            are on.
-        crop: padding in pixels; 0 leaves the position.
-        flip: whether to mirror.
-
-    Returns:
-        (B, C, H, W), same dtype and device.
-
-    Raises:
-        HeadstartError: if the images have no batch axis or ``crop`` is negative.
-    """
-    if images.ndim != 4:
-        raise HeadstartError(f"expected images of shape (batch, channels, height, width), got {tuple(images.shape)}")
-    if crop < 0:
-        raise HeadstartError(f"expected crop as a padding of 0 or more pixels, got {crop}")
-    if not crop and not flip:
-        return images
-    batch, channels, height, width = images.shape
-    device = images.device
-    rows = torch.arange(height, device=device).expand(batch, height)
-    columns = torch.arange(width, device=device).expand(batch, width)
-    if flip:
-        mirrored = torch.randint(2, (batch, 1), generator=generator, device=generator.device).to(device)
-        columns = torch.where(mirrored.bool(), width - 1 - columns, columns)
-    if crop:
-        offsets = torch.randint(2 * crop + 1, (2, batch, 1), generator=generator, device=generator.device)
-        dy, dx = offsets.to(device)
-        rows, columns = rows + dy, columns + dx
-    padded = functional.pad(images, (crop, crop, crop, crop))
-    index = rows[:, :, None] * padded.shape[-1] + columns[:, None, :]
-    index = index.reshape(batch, 1, height * width).expand(-1, channels, -1)
-    return padded.flatten(2).gather(2, index).view(images.shape)
 
 
 def batches(
