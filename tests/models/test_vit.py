@@ -56,6 +56,23 @@ def test_any_number_of_heads_that_divides_the_width(heads):
     assert model(torch.zeros(1, 3, 32, 32)).shape == (1, 10)
 
 
+def test_draws_decide_which_branches_are_dropped():
+    model = create_vit(width=24, depth=2, heads=2, drop_path=0.5)  # rates 0 and 0.5
+    images = torch.randn(3, 3, 32, 32)
+    draws = torch.full((3, 2, 2), 0.9)
+    draws[0, 1] = 0.1  # the first image loses both branches of the second block
+    state = torch.get_rng_state()
+    logits = model.train()(images, draws)
+    assert torch.equal(torch.get_rng_state(), state)
+    block = model.blocks[1]
+    tokens = model.blocks[0](model.patch_embed(images) + model.pos_embed)
+    kept = tokens + 2 * block.attn(block.norm1(tokens))
+    kept = kept + 2 * block.mlp(block.norm2(kept))
+    expected = torch.cat([tokens[:1], kept[1:]])
+    torch.testing.assert_close(logits, model.head(model.fc_norm(expected.mean(dim=1))))
+    assert torch.equal(model.eval()(images, draws), model(images))
+
+
 def test_drop_path_drops_whole_samples_in_training_only():
     torch.manual_seed(0)
     model = create_vit(width=24, depth=8, heads=2, drop_path=0.9)

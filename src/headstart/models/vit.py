@@ -74,7 +74,11 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
-    """x + attention(LN x), then x + MLP(LN x); in training each branch is dropped per sample (stochastic depth)."""
+    """x + attention(LN x), then x + MLP(LN x); in training each branch is dropped per sample (stochastic depth).
+
+    ``draws``, uniform (B, 2), decide: a branch is dropped where its number is below ``drop_path``. Without them they
+    come from the global random state, as in timm.
+    """
 
     def __init__(self, width: int, heads: int, hidden: int, drop_path: float) -> None:
         super().__init__()
@@ -84,15 +88,20 @@ class Block(nn.Module):
         self.mlp = Mlp(width, hidden)
         self.drop_path = drop_path
 
-    def _drop(self, branch: Tensor) -> Tensor:
-        if not self.training or self.drop_path == 0:
+    def _drop(self, branch: Tensor, draws: Tensor | None) -> Tensor:
+        if draws is None:
             return branch
-        keep = branch.new_empty(len(branch), 1, 1).bernoulli_(1 - self.drop_path)
+        keep = (draws >= self.drop_path).to(branch.dtype)[:, None, None]
         return branch * keep / (1 - self.drop_path)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self._drop(self.attn(self.norm1(x)))
-        return x + self._drop(self.mlp(self.norm2(x)))
+    def forward(self, x: Tensor, draws: Tensor | None = None) -> Tensor:
+        if not self.training or self.drop_path == 0:
+            draws = None
+        elif draws is None:
+            draws = torch.rand(len(x), 2, device=x.device)
+        attention, mlp = (None, None) if draws is None else draws.unbind(1)
+        x = x + self._drop(self.attn(self.norm1(x)), attention)
+        return x + self._drop(self.mlp(self.norm2(x)), mlp)
 
 
 class VisionTransformer(nn.Module):
@@ -150,18 +159,22 @@ class VisionTransformer(nn.Module):
             if token is not None:
                 nn.init.normal_(token, std=1e-6)
 
-    def forward_features(self, x: Tensor) -> Tensor:
-        """Tokens after the last block and norm, (B, N, D)."""
+    def forward_features(self, x: Tensor, draws: Tensor | None = None) -> Tensor:
+        """Tokens after the last block and norm, (B, N, D); ``draws`` as in :meth:`forward`."""
         x = self.patch_embed(x)
         prefix = [t.expand(len(x), -1, -1) for t in (self.cls_token, self.reg_token) if t is not None]
         x = torch.cat([*prefix, x], dim=1) + self.pos_embed
-        for block in self.blocks:
-            x = block(x)
+        for index, block in enumerate(self.blocks):
+            x = block(x, None if draws is None else draws[:, index])
         return self.norm(x)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits, (B, classes)."""
-        x = self.forward_features(x)
+    def forward(self, x: Tensor, draws: Tensor | None = None) -> Tensor:
+        """Logits, (B, classes).
+
+        ``draws``: uniform (B, depth, 2), which branches are dropped in training when ``drop_path`` is above nought.
+        A caller that hands them in decides all randomness of a step; without them the global random state does.
+        """
+        x = self.forward_features(x, draws)
         x = x[:, 0] if self.pool == "class" else x[:, self.num_prefix_tokens :].mean(dim=1)
         return self.head(self.fc_norm(x))
 
