@@ -1,6 +1,6 @@
 """Datasets with checked sources, as tensors on one device, split and augmented there."""
 
-from headstart.data.augmentation import augment
+from headstart.data.augmentation import Augmentation, Draws, augment
 from headstart.data.batches import batches, normalize
 from headstart.data.checkup import checkup
 from headstart.data.dataset import Dataset, Split
@@ -9,6 +9,6 @@ from headstart.data.sheet import contact_sheet, save_sheet
 from headstart.data.spec import dataset_names, spec_name, spec_place
 
 __all__ = [
-    "Dataset", "Split", "augment", "batches", "checkup", "contact_sheet", "dataset_names", "load_collection",
-    "load_dataset", "normalize", "save_sheet", "spec_name", "spec_place",
+    "Augmentation", "Dataset", "Draws", "Split", "augment", "batches", "checkup", "contact_sheet", "dataset_names",
+    "load_collection", "load_dataset", "normalize", "save_sheet", "spec_name", "spec_place",
 ]  # fmt: skip

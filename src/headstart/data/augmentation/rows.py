@@ -1,0 +1,44 @@
+"""How an operation that only some images need is done for them, without the host waiting for a GPU.
+
+Shapes: B images, C channels, H rows, W columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+__all__ = ["where_wanted"]
+
+
+def gathers(device: torch.device) -> bool:
+    """Whether picking out the rows beats doing all: on a CPU, where each pixel costs and looking costs nothing."""
+    return device.type == "cpu"
+
+
+def where_wanted(operation: Callable[..., Tensor], images: Tensor, wanted: Tensor, *choices: Tensor) -> Tensor:
+    """``operation(images, *choices)`` where wanted, else the images.
+
+    On a CPU the rows that want it are picked out. On other devices all are done and the result is chosen by row: a
+    few kernels over the whole batch, whose shapes do not depend on the draws. As operations go row by row,
+    both give the same.
+
+    Args:
+        operation: of images (b, C, H, W) and of each choice (b, …), for any b; gives (b, C, H, W).
+        images: (B, C, H, W).
+        wanted: bool (B,).
+        choices: each (B, …).
+
+    Returns:
+        (B, C, H, W).
+    """
+    if not gathers(images.device):
+        return torch.where(wanted[:, None, None, None], operation(images, *choices), images)
+    rows = wanted.nonzero()[:, 0]
+    if len(rows) == 0:
+        return images
+    if len(rows) == len(images):
+        return operation(images, *choices)
+    return images.index_copy(0, rows, operation(images[rows], *(choice[rows] for choice in choices)))
