@@ -15,6 +15,9 @@ EVERY = [
     Augmentation(resized_crop=0.3, flip=True),
     Augmentation(flip=True, erase=0.6, mixup=0.8),
     Augmentation(erase=0.6, mixup=0.8, cutmix=1.0),
+    Augmentation(policy="randaugment", magnitude=12, operations=2, fill=(1, 2, 3)),
+    Augmentation(crop=1, policy="trivialaugment"),
+    Augmentation(policy="3augment", color_jitter=0.3),
 ]
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from headstart.data.augmentation.draws import Draws
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, unknown
 
 if TYPE_CHECKING:
     from headstart.data.augmentation.settings import Augmentation
 
-__all__ = ["check_batch", "check_floats", "check_labels", "check_settings", "check_shape"]
+__all__ = ["Policy", "check_batch", "check_floats", "check_labels", "check_settings", "check_shape"]
+
+Policy = Literal["none", "randaugment", "trivialaugment", "3augment"]
 
 
 def check_settings(a: Augmentation) -> None:
@@ -27,6 +29,11 @@ def check_settings(a: Augmentation) -> None:
                 "both choose the place; leave one out"
             )
         _number("resized_crop", a.resized_crop, "a share of the area above 0, up to 1", above=0, most=1)
+    if a.policy not in get_args(Policy):
+        raise unknown("augmentation policy", a.policy, get_args(Policy))
+    _number("magnitude", a.magnitude, "a level from 0 to 30", least=0, most=30)
+    _whole("operations", a.operations, 1, "a number of operations, 1 or more")
+    _number("color_jitter", a.color_jitter, "a part from 0 to 1", least=0, most=1)
     _number("erase", a.erase, "a probability from 0 to 1", least=0, most=1)
     for name in ("mixup", "cutmix"):
         _number(name, getattr(a, name), "the α of a Beta distribution, 0 for off", least=0)
@@ -44,6 +51,11 @@ def check_shape(a: Augmentation, count: int, shape: tuple[int, int, int], genera
     if count < 0 or len(shape) != 3 or min(shape) < 1:
         raise HeadstartError(
             f"expected a count and an image shape (channels, height, width), got {count} and {tuple(shape)}"
+        )
+    if (a.policy != "none" or a.color_jitter) and shape[0] not in (1, 3):
+        raise HeadstartError(
+            f"expected gray or colour images for a policy or colour jitter, 1 or 3 channels, got {shape[0]}: "
+            'choose policy="none" and color_jitter=0'
         )
     if len(a.fill) not in (0, 1, shape[0]):
         raise HeadstartError(

@@ -19,11 +19,11 @@ def gathers(device: torch.device) -> bool:
 
 
 def where_wanted(operation: Callable[..., Tensor], images: Tensor, wanted: Tensor, *choices: Tensor) -> Tensor:
-    """``operation(images, *choices)`` where wanted, else the images.
+    """``operation(images, *choices)``, done for the images that want it, or for all.
 
-    On a CPU the rows that want it are picked out. On other devices all are done and the result is chosen by row: a
-    few kernels over the whole batch, whose shapes do not depend on the draws. As operations go row by row,
-    both give the same.
+    On a CPU the rows that want it are picked out. On other devices all are done: a few kernels over the whole
+    batch, whose shapes do not depend on the draws. Both give the same, as an operation goes row by row and its choices
+    are such that it leaves a row alone that does not want it.
 
     Args:
         operation: of images (b, C, H, W) and of each choice (b, …), for any b; gives (b, C, H, W).
@@ -35,7 +35,7 @@ def where_wanted(operation: Callable[..., Tensor], images: Tensor, wanted: Tenso
         (B, C, H, W).
     """
     if not gathers(images.device):
-        return torch.where(wanted[:, None, None, None], operation(images, *choices), images)
+        return operation(images, *choices)
     rows = wanted.nonzero()[:, 0]
     if len(rows) == 0:
         return images

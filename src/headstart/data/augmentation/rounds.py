@@ -1,0 +1,55 @@
+"""One round: each image gets one operation, all images at once.
+
+Shapes: B images, C channels, H rows, W columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import torch
+from torch import Tensor
+
+from headstart.data.augmentation.affine import move
+from headstart.data.augmentation.blends import enhance
+from headstart.data.augmentation.blur import blur
+from headstart.data.augmentation.draws import Draws
+from headstart.data.augmentation.kinds import BLENDS, TABLES, Kind
+from headstart.data.augmentation.rows import where_wanted
+from headstart.data.augmentation.tables import tabulate
+
+__all__ = ["apply_round"]
+
+
+def apply_round(images: Tensor, draws: Draws, number: int, possible: Collection[Kind], fill: tuple[int, ...]) -> Tensor:
+    """Move, blend, look up, blur: each family of operations for the images whose kind it is.
+
+    Args:
+        images: uint8 (B, C, H, W).
+        draws: hold the round's choices as ``"0.kind"``, ``"0.factor"``, ….
+        number: of the round.
+        possible: kinds that the round's draws can hold.
+        fill: colour from outside.
+
+    Returns:
+        uint8 (B, C, H, W).
+    """
+    kinds = draws.integers(f"{number}.kind")
+    if Kind.MOVE in possible:
+        matrices = draws.integers(f"{number}.matrix")
+        images = where_wanted(lambda x, m: move(x, m, fill), images, kinds[:, 0] == Kind.MOVE, matrices)
+    blends, tables = BLENDS & set(possible), TABLES & set(possible)
+    if blends:
+        factors = draws.numbers(f"{number}.factor")
+        images = where_wanted(lambda x, k, f: enhance(x, k, f, blends), images, _among(kinds, blends), kinds, factors)
+    if tables:
+        choices = (kinds, draws.integers(f"{number}.mask"), draws.integers(f"{number}.threshold"))
+        images = where_wanted(lambda x, k, m, t: tabulate(x, k, m, t, tables), images, _among(kinds, tables), *choices)
+    if Kind.BLUR in possible:
+        images = where_wanted(blur, images, kinds[:, 0] == Kind.BLUR, draws.integers(f"{number}.weights"))
+    return images
+
+
+def _among(kinds: Tensor, some: Collection[Kind]) -> Tensor:
+    """Whether a kind is one of some neighbouring numbers: bool (B,)."""
+    return torch.stack([kinds[:, 0] == kind for kind in some]).any(0)
