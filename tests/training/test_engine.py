@@ -8,7 +8,7 @@ from torch import Tensor
 
 from headstart.errors import HeadstartError
 from headstart.models.vit import VisionTransformer
-from headstart.training import Recipe, engine, start, train
+from headstart.training import Recipe, engine, feed, start, train
 from headstart.training.build import build_dataset, build_model
 from headstart.training.locking import locked
 
@@ -16,13 +16,13 @@ from headstart.training.locking import locked
 def recorded_batches(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     """Every augmented training batch, as the loop sees it."""
     seen: list[Tensor] = []
-    original = engine.augment
+    original = feed.Augmentation.apply
 
     def record(*args: Any, **kwargs: Any) -> Tensor:
         seen.append(original(*args, **kwargs))
         return seen[-1]
 
-    monkeypatch.setattr(engine, "augment", record)
+    monkeypatch.setattr(feed.Augmentation, "apply", record)
     return seen
 
 
@@ -66,13 +66,14 @@ def test_the_test_set_is_read_once_after_the_last_pass(
     dataset = build_dataset(tiny)
     names = {split.labels.data_ptr(): name for name, split in vars(dataset).items() if name in ("train", "val", "test")}
     read: list[str] = []
-    original = engine.batches
+    original = engine.fetch
 
     def record(split: Any, *args: Any, **kwargs: Any) -> Any:
         read.append(names[split.labels.data_ptr()])
         return original(split, *args, **kwargs)
 
-    monkeypatch.setattr(engine, "batches", record)
+    monkeypatch.setattr(engine, "fetch", record)
+    monkeypatch.setattr(feed, "fetch", record)
     train(tiny, tmp_path, dataset=dataset)
     assert read == ["train", "val"] * 3 + ["test"]
     train(tiny, tmp_path, dataset=dataset)
@@ -111,14 +112,16 @@ def test_out_of_memory_names_the_batch_that_fits(tiny: Recipe, tmp_path: Path, m
     original = VisionTransformer.forward
     most = {True: 20, False: 20}  # while training, and while evaluating
 
-    def forward(model: VisionTransformer, images: Tensor) -> Tensor:
+    def forward(model: VisionTransformer, images: Tensor, draws: Tensor | None = None) -> Tensor:
         if len(images) > most[model.training]:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return original(model, images)
+        return original(model, images, draws)
 
     monkeypatch.setattr(start, "MEASURED_IMAGES", 8)
     monkeypatch.setattr(VisionTransformer, "forward", forward)
-    with pytest.raises(HeadstartError, match=r"^batch_size 50 does not fit in memory; 19 fits: --set batch_size=19,"):
+    with pytest.raises(
+        HeadstartError, match=r"^batch_size 50 .* 19 fits: --set batch_size=19, or --set accumulate=5 for"
+    ):
         train(tiny, tmp_path / "a")
     most[False] = 10
     with pytest.raises(HeadstartError, match=r"^eval_batch 512 does not fit in memory; 10 fits: --set eval_batch=10,"):

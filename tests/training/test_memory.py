@@ -43,9 +43,19 @@ def test_the_message_names_what_fits(error: RuntimeError) -> None:
     assert str(told.value) == (
         "batch_size 128 does not fit in memory; 40 fits: --set batch_size=40, with another --out."
     )
-    hopeless = "not even 1 does; use a smaller model or a device with more memory"
+    hopeless = "not even 1 at a time does; use a smaller model or a device with more memory"
     with pytest.raises(HeadstartError, match=hopeless), names_fitting_batch("batch_size", 128, memory_for(0)):
         raise error
+
+
+def test_smaller_parts_of_the_same_batch_are_another_way_out() -> None:
+    told = pytest.raises(HeadstartError)
+    with told as error, names_fitting_batch("batch_size", 128, memory_for(40), pieces=6, accumulate=3):
+        raise torch.OutOfMemoryError
+    assert str(error.value) == (
+        "batch_size 768 does not fit in memory; 240 fits: --set batch_size=240, or --set accumulate=12 for the same "
+        "batch in smaller parts, with another --out."
+    )
 
 
 def test_other_errors_pass() -> None:
@@ -72,7 +82,7 @@ def test_what_the_failed_step_held_is_let_go_before_trying() -> None:
 def test_attempts_need_what_the_real_thing_needs_and_learn_nothing(tiny: Recipe) -> None:
     dataset = build_dataset(tiny)
     model = build_model(tiny, dataset)
-    optimizer = torch.optim.AdamW(model.parameters())
+    optimizers = [torch.optim.AdamW(model.parameters())]
     before = {name: value.clone() for name, value in model.state_dict().items()}
     sizes: list[tuple[int, bool, bool]] = []
 
@@ -80,7 +90,7 @@ def test_attempts_need_what_the_real_thing_needs_and_learn_nothing(tiny: Recipe)
         sizes.append((len(logits), model.training, logits.requires_grad))
 
     model.register_forward_hook(note)
-    try_step(model, optimizer, dataset, 5)
+    try_step(model, optimizers, dataset, 5)
     try_evaluation(model, dataset, 7)
     assert sizes == [(5, True, True), (7, False, False)]
     assert all(parameter.grad is None for parameter in model.parameters())

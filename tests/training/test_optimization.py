@@ -4,7 +4,7 @@ import pytest
 
 from headstart.models.vit import create_vit
 from headstart.training import Recipe
-from headstart.training.optimization import adamw, learning_rate
+from headstart.training.optimization import learning_rate, optimizers
 
 
 def test_the_learning_rate_warms_up_and_falls_by_a_cosine() -> None:
@@ -24,7 +24,7 @@ def test_a_single_step_and_no_warm_up_work() -> None:
 def test_biases_norms_positions_and_tokens_do_not_decay() -> None:
     model = create_vit(image_size=8, patch_size=2, width=24, depth=1, heads=3, pool="class", registers=1)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    decayed, free = ({names[id(p)] for p in g["params"]} for g in adamw(model, Recipe()).param_groups)
+    decayed, free = ({names[id(p)] for p in g["params"]} for g in optimizers([model], Recipe())[0].param_groups)
     assert {"pos_embed", "cls_token", "reg_token", "blocks.0.norm1.weight", "head.bias"} <= free
     assert {"blocks.0.attn.qkv.weight", "patch_embed.proj.weight", "head.weight"} <= decayed
     assert decayed | free == set(names.values())
@@ -32,5 +32,12 @@ def test_biases_norms_positions_and_tokens_do_not_decay() -> None:
 
 def test_a_fixed_position_embedding_is_not_optimized() -> None:
     model = create_vit(image_size=8, patch_size=2, width=24, depth=1, heads=3, position="sincos")
-    optimized = {id(p) for group in adamw(model, Recipe()).param_groups for p in group["params"]}
+    optimized = {id(p) for group in optimizers([model], Recipe())[0].param_groups for p in group["params"]}
     assert id(model.pos_embed) not in optimized
+
+
+def test_models_side_by_side_share_their_optimizers() -> None:
+    models = [create_vit(image_size=8, patch_size=2, width=24, depth=1, heads=3) for _ in range(2)]
+    (joint,) = optimizers(models, Recipe())
+    taken = {id(p) for group in joint.param_groups for p in group["params"]}
+    assert taken == {id(p) for model in models for p in model.parameters()}

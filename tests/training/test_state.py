@@ -7,59 +7,79 @@ from torch import nn
 
 from headstart.errors import HeadstartError
 from headstart.training import Recipe
+from headstart.training.processes import Processes
 from headstart.training.state import RunState
 
-CPU = torch.device("cpu")
 
-
-def stepped(recipe: Recipe, seed: int, device: torch.device = CPU) -> RunState:
+def stepped(recipe: Recipe, seed: int) -> RunState:
     torch.manual_seed(seed)
     model = nn.Linear(3, 2)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
     model(torch.ones(1, 3)).sum().backward()
     optimizer.step()
-    average = copy.deepcopy(model)
-    nn.init.constant_(average.weight, seed)
-    return RunState({"model": model, "ema": average}, optimizer, recipe, 5, device)
+    state = RunState(model, [optimizer], recipe, 5, Processes("float32"))
+    if state.average is not None:
+        nn.init.constant_(state.average.weight, seed)
+    return state
 
 
-def test_everything_comes_back_inside_a_pass(tiny: Recipe) -> None:
-    state, other = stepped(tiny, 1), stepped(tiny, 2)
+@pytest.fixture
+def averaging(tiny: Recipe) -> Recipe:
+    return tiny.override(["ema=0.9"])
+
+
+def test_everything_comes_back_inside_a_pass(averaging: Recipe) -> None:
+    state, other = stepped(averaging, 1), stepped(averaging, 2)
     state.history = [{"pass": 1}]
     state.backs = [{"step": 3}]
     state.begin_pass()
-    order = torch.randperm(9, generator=state.order)
-    with state.randomness():
-        for value in (1.5, 2.5):
-            torch.rand(3)
-            torch.rand(2, generator=state.augmentation)
-            state.count(torch.tensor(value), torch.tensor(4))
-        tensors, meta = copy.deepcopy(state.tensors()), copy.deepcopy(state.meta())
-        layers, augmentation = torch.rand(3), torch.rand(2, generator=state.augmentation)
+    for value in (1.5, 2.5):
+        state.count(torch.tensor(value), torch.tensor(4))
+    tensors, meta = copy.deepcopy(state.tensors()), copy.deepcopy(state.meta())
     other.restore(Path("c"), tensors, meta)
     assert other.meta() == meta
     assert (other.step, other.done, other.number) == (7, 2, 2)
-    assert torch.equal(torch.randperm(9, generator=other.order), order)
-    with other.randomness():
-        assert torch.equal(torch.rand(3), layers)
-    assert torch.equal(torch.rand(2, generator=other.augmentation), augmentation)
     assert other.losses.tolist() == [1.5, 2.5, 0, 0, 0]
-    assert (other.loss_sum.item(), other.correct.item()) == (4.0, 8.0)
-    for kind in ("model", "ema"):
-        for name, value in state.modules[kind].state_dict().items():
-            assert torch.equal(other.modules[kind].state_dict()[name], value)
-    for mine, theirs in zip(state.modules["model"].parameters(), other.modules["model"].parameters(), strict=True):
-        assert all(
-            torch.equal(value, other.optimizer.state[theirs][k]) for k, value in state.optimizer.state[mine].items()
-        )
+    assert other.correct.item() == 8
+    for mine, theirs in ((state.model, other.model), (state.average, other.average)):
+        for name, value in mine.state_dict().items():
+            assert torch.equal(theirs.state_dict()[name], value)
+    moments = [s.optimizers[0].state for s in (state, other)]
+    for mine, theirs in zip(state.model.parameters(), other.model.parameters(), strict=True):
+        assert all(torch.equal(value, moments[1][theirs][key]) for key, value in moments[0][mine].items())
+
+
+def test_the_average_is_what_is_evaluated_and_kept(tiny: Recipe, averaging: Recipe) -> None:
+    plain, state = stepped(tiny, 1), stepped(averaging, 1)
+    assert plain.final is plain.model
+    assert state.final is state.average
+    before = state.average.weight.clone()
+    state.count(torch.tensor(1.0), torch.tensor(1))
+    torch.testing.assert_close(state.average.weight, before.lerp(state.model.weight, 1 - 0.1))
+    assert {name for name in state.tensors() if name.startswith("ema.")} == {"ema.weight", "ema.bias"}
 
 
 def test_a_checkpoint_before_the_first_step_clears_the_optimizer(tiny: Recipe) -> None:
-    fresh = RunState({"model": nn.Linear(3, 2)}, torch.optim.AdamW(nn.Linear(3, 2).parameters()), tiny, 5, CPU)
+    model = nn.Linear(3, 2)
+    fresh = RunState(model, [torch.optim.AdamW(model.parameters())], tiny, 5, Processes("float32"))
     state = stepped(tiny, 1)
-    state.modules.pop("ema")
     state.restore(Path("c"), fresh.tensors(), fresh.meta())
-    assert not state.optimizer.state
+    assert not state.optimizers[0].state
+
+
+def test_only_its_own_moments_are_touched_in_an_optimizer_of_several_runs(tiny: Recipe) -> None:
+    models = [nn.Linear(3, 2) for _ in range(2)]
+    joint = torch.optim.AdamW([p for model in models for p in model.parameters()])
+    for model in models:
+        model(torch.ones(1, 3)).sum().backward()
+    joint.step()
+    states = [RunState(model, [joint], tiny, 5, Processes("float32")) for model in models]
+    assert sum(name.startswith("optimizer.") for name in states[0].tensors()) == 2 * 3
+    other = copy.deepcopy([joint.state[p] for p in models[1].parameters()])
+    states[0].restore(Path("c"), {f"model.{k}": v for k, v in models[0].state_dict().items()}, states[0].meta())
+    assert not any(p in joint.state for p in models[0].parameters())
+    for parameter, moments in zip(models[1].parameters(), other, strict=True):
+        assert all(torch.equal(joint.state[parameter][key], value) for key, value in moments.items())
 
 
 def test_a_step_back_lowers_the_rate_to_a_third(tiny: Recipe) -> None:
@@ -67,22 +87,13 @@ def test_a_step_back_lowers_the_rate_to_a_third(tiny: Recipe) -> None:
     rate = state.rate(3)
     state.backs = [{}, {}]
     assert state.rate(3) == pytest.approx(rate / 9)
-
-
-def test_a_moment_inside_a_pass_on_another_device_is_refused(tiny: Recipe) -> None:
-    state = stepped(tiny, 1)
-    state.done = 1
-    with pytest.raises(
-        HeadstartError, match="c was made inside a pass on cuda, and this is cpu: go on there, or delete"
-    ):
-        state.restore(Path("c"), state.tensors(), {**state.meta(), "device": "cuda"})
-    state.done = 0  # between passes there is nothing of the device in it
-    state.restore(Path("c"), state.tensors(), {**state.meta(), "device": "cuda"})
+    state.set_rate()
+    assert state.optimizers[0].param_groups[0]["lr"] == state.rate(0)
 
 
 def test_another_model_is_refused(tiny: Recipe) -> None:
     state = stepped(tiny, 1)
     tensors, meta = state.tensors(), state.meta()
-    state.modules["model"] = nn.Linear(4, 2)
+    state.model = nn.Linear(4, 2)
     with pytest.raises(HeadstartError, match=r"do not fit the model \(size mismatch"):
         state.restore(Path("c"), tensors, meta)

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from headstart.training.stopping import Stopped, StopSignals
+from headstart.training.stopping import Stopped, StopSignals, stopped
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -14,11 +14,11 @@ def test_a_first_signal_asks_and_a_second_stops_at_once(number: signal.Signals, 
         assert s.asked is None
         os.kill(os.getpid(), number)
         assert s.asked == number
-        stopped = s.stopped("after step 3")
-        assert str(stopped) == (
+        told = stopped(number, "after step 3")
+        assert str(told) == (
             f"Stopped by {number.name} after step 3; nothing is lost: the same command goes on from there."
         )
-        assert stopped.exit_code == code
+        assert told.exit_code == code
         os.kill(os.getpid(), number)
     assert signal.getsignal(number) is before
 

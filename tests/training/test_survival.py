@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from headstart.errors import HeadstartError
-from headstart.training import Recipe, engine, files, train
+from headstart.training import Recipe, feed, files, train
 from headstart.training.stopping import Stopped
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
@@ -156,7 +156,7 @@ def test_a_signal_lets_the_step_finish_and_saves_it(
     tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, steps: int
 ) -> None:
     train(tiny, tmp_path / "whole")
-    original, calls = engine.augment, 0
+    original, calls = feed.Augmentation.apply, 0
 
     def signalled(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
@@ -165,7 +165,7 @@ def test_a_signal_lets_the_step_finish_and_saves_it(
             os.kill(os.getpid(), number)
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(engine, "augment", signalled)
+    monkeypatch.setattr(feed.Augmentation, "apply", signalled)
     with pytest.raises(Stopped) as stopped:
         train(tiny, tmp_path / "cut")
     assert calls == steps
@@ -176,7 +176,9 @@ def test_a_signal_lets_the_step_finish_and_saves_it(
     monkeypatch.undo()
     torch.rand(7)  # the global random state is elsewhere now, and must not matter
     stepped = []
-    monkeypatch.setattr(engine, "augment", lambda *args, **kwargs: (stepped.append(1), original(*args, **kwargs))[1])
+    monkeypatch.setattr(
+        feed.Augmentation, "apply", lambda *args, **kwargs: (stepped.append(1), original(*args, **kwargs))[1]
+    )
     train(tiny, tmp_path / "cut")
     assert len(stepped) == 12 - steps
     assert weights(tmp_path / "cut") == weights(tmp_path / "whole")

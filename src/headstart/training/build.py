@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from headstart.data import Dataset, Split, load_dataset, normalize
 from headstart.errors import HeadstartError
 from headstart.initialization import init_, resolve
-from headstart.models.vit import create_vit
+from headstart.models.vit import VisionTransformer, create_vit
 from headstart.training.recipe import Recipe
 from headstart.training.seeds import generator, seeded
 
@@ -45,7 +45,7 @@ def build_dataset(recipe: Recipe) -> Dataset:
     return dataset
 
 
-def build_model(recipe: Recipe, dataset: Dataset) -> nn.Module:
+def build_model(recipe: Recipe, dataset: Dataset) -> VisionTransformer:
     """The recipe's ViT with its usual weights, drawn from ``recipe.seed``; global random state untouched."""
     with seeded(recipe.seed, "weights"):
         return create_vit(
@@ -70,7 +70,7 @@ def initialize(model: nn.Module, recipe: Recipe, dataset: Dataset) -> InitReport
     images = None
     if resolve(recipe.init).uses_images:
         sample = sample_images(dataset.train, recipe.init_images, recipe.seed)
-        images = normalize(sample, dataset.mean, dataset.std)
+        images = normalize(sample, dataset.mean, dataset.std).to(next(model.parameters()).device)
     with warnings.catch_warnings():
         # The same sentences are in report.notes, which are shown once instead of once per seed.
         warnings.simplefilter("ignore", UserWarning)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,27 +13,31 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from headstart.data import Dataset, Split, augment, batches, normalize
+from headstart.data import Dataset, Split, normalize
+from headstart.data.fetching import fetch, fits
 from headstart.initialization import resolve
 from headstart.training.build import build_dataset, build_model
 from headstart.training.checkpoint import save_weights
 from headstart.training.divergence import Diverged
+from headstart.training.feed import Feed
 from headstart.training.files import write_json, write_lines
 from headstart.training.kept import Kept
 from headstart.training.locking import locked
 from headstart.training.memory import names_fitting_batch, try_evaluation, try_step
-from headstart.training.optimization import adamw
+from headstart.training.optimization import optimizers
+from headstart.training.processes import Processes
 from headstart.training.progress import RunProgress
 from headstart.training.recipe import Recipe, config_hash
 from headstart.training.run_folder import check, read_json
-from headstart.training.start import accelerator_for, start
+from headstart.training.saving import Saving
+from headstart.training.seeds import seeded, stream_seed
+from headstart.training.start import start
 from headstart.training.state import RunState
 from headstart.training.step_back import step_back
 from headstart.training.stopping import StopSignals
+from headstart.training.tracking import Tracking, check_trackers, tracking
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
-    from accelerate.optimizer import AcceleratedOptimizer
     from rich.console import Console
 
     from headstart.initialization import InitReport
@@ -49,6 +53,8 @@ def train(
     console: Console | None = None,
     on_start: Callable[[InitReport], object] | None = None,
     save_every: float = 60.0,
+    track: Sequence[str] = (),
+    resident: bool | None = None,
 ) -> dict[str, Any]:
     """Train one model in the folder ``out`` and return its ``result.json``.
 
@@ -56,6 +62,18 @@ def train(
     as an uninterrupted run on the same CPU. A checkpoint is made after each pass, and inside one when ``save_every``
     seconds have gone by since the last. ``dataset`` may be given when it is already loaded; ``on_start`` receives
     what the heads look at before the first step. The test set is used once, after the last pass.
+
+    Under ``torchrun`` the processes share each batch; they all need to see the folder, which the first one writes.
+
+    Args:
+        recipe: what to train, and how.
+        out: the run's folder.
+        dataset: the recipe's data, when it is already loaded.
+        console: where progress is shown; silent without.
+        on_start: receives what each head looks at before the first step.
+        save_every: seconds between checkpoints inside a pass.
+        track: of ``tensorboard``, ``wandb``, ``trackio`` and ``mlflow`` those that the numbers go to as well.
+        resident: whether the images are to lie on the device; by its memory unless given. The results are the same.
 
     Raises :class:`~headstart.errors.HeadstartError` for a folder of another config or in use by another process,
     an unknown dataset or scheme, a damaged checkpoint, a loss that is no number or diverges (with the step, the
@@ -66,11 +84,23 @@ def train(
     out = Path(out)
     config = {**recipe.portable(), "scheme": resolve(recipe.init).spec}
     check(out, config)
-    if not (out / "result.json").exists():
-        with locked(out):
-            if not (out / "result.json").exists():  # finished by another process just now
-                _train(recipe, out, config, dataset or build_dataset(recipe), console, on_start, save_every)
+    check_trackers(track)
+    processes = Processes(recipe.precision)
+    if not processes.largest((out / "result.json").exists())[0]:
+        with locked(out) if processes.first else nullcontext():
+            if not processes.largest((out / "result.json").exists())[0]:  # finished by another process just now
+                loaded = dataset or build_dataset(recipe)
+                if fits(loaded, processes.device) if resident is None else resident:
+                    loaded = loaded.to(processes.device)
+                shown = console if processes.first else None
+                with tracking(track if processes.first else (), _title(recipe), out, config) as tracked:
+                    _train(recipe, out, config, loaded, processes, shown, on_start, save_every, tracked)
+        processes.wait()
     return read_json(out / "result.json")
+
+
+def _title(recipe: Recipe) -> str:
+    return f"{recipe.init} seed {recipe.seed}"
 
 
 def _train(
@@ -78,64 +108,67 @@ def _train(
     out: Path,
     config: dict[str, Any],
     dataset: Dataset,
+    processes: Processes,
     console: Console | None,
     on_start: Callable[[InitReport], object] | None,
     save_every: float,
+    tracked: Tracking,
 ) -> None:
-    accelerator = accelerator_for(recipe.precision)
-    dataset = dataset.to(accelerator.device)
-    model = build_model(recipe, dataset).to(accelerator.device)
+    model = build_model(recipe, dataset).to(processes.device)
+    feed = Feed(recipe, dataset, processes, len(model.blocks))
     kept = Kept(out, config_hash(config))
     found = kept.newest()
     if found is None:
-        start(model, recipe, dataset, out, config, on_start)
-    network = accelerator.prepare_model(model)
-    plain_optimizer = adamw(model, recipe)
-    optimizer = accelerator.prepare_optimizer(plain_optimizer)
-    batch_size = min(recipe.batch_size, len(dataset.train))
-    state = RunState({"model": model}, plain_optimizer, recipe, len(dataset.train) // batch_size, accelerator.device)
-    if found is None:
-        kept.save_pass(state.tensors(), state.meta())
-    else:
+        start(model, recipe, dataset, out, config, on_start, write=processes.first)
+    state = RunState(model, optimizers([model], recipe), recipe, feed.steps_per_pass, processes)
+    if found is not None:
         state.restore(*found)
-        write_lines(out / "history.jsonl", state.history)  # a kill may have come between the two files
+    if processes.first:
+        if found is None:
+            kept.save_pass(state.tensors(), state.meta())
+        else:
+            write_lines(out / "history.jsonl", state.history)  # a kill may have come between the two files
+    network = processes.prepare(model)
     if recipe.compile:
-        network.compile()
+        model.compile()
+    final = processes.prepare_evaluation(state.final)
+    piece = len(feed.pieces[0])
+    pieces = feed.batch_size // piece
 
     def evaluate(split: Split) -> float:
         with names_fitting_batch("eval_batch", recipe.eval_batch, partial(try_evaluation, model, dataset)):
-            return accuracy(network, split, dataset, recipe.eval_batch)
+            return accuracy(final, split, dataset, recipe.eval_batch, processes)
 
-    title = f"{recipe.init} seed {recipe.seed}"
-    with StopSignals() as signals, RunProgress(console, title, state.steps, state.step) as progress:
-        saved = time.monotonic()
+    with StopSignals() as signals, RunProgress(console, _title(recipe), state.steps, state.step) as progress:
+        saving = Saving(processes, signals, save_every)
 
         def after_step(loss: Tensor) -> None:
-            nonlocal saved
-            progress.step(loss, batch_size)
-            if signals.asked is None and time.monotonic() - saved < save_every:
+            progress.step(loss, feed.batch_size)
+            if not saving.due(state.step):
                 return
+            state.gather()
             state.check(len(dataset.classes))
-            kept.save_inside(state.tensors(), state.meta())
-            saved = time.monotonic()
-            if signals.asked is not None:
-                raise signals.stopped(f"after step {state.step} of {state.steps}, saved in {out}")
+            if processes.first:
+                kept.save_inside(state.tensors(), state.meta())
+            saving.done()
+            saving.stop_if_asked(f"after step {state.step} of {state.steps}, saved in {out}")
 
         while state.number <= recipe.passes:
             started = time.perf_counter() - state.seconds
-            attempt = partial(try_step, model, plain_optimizer, dataset)
+            attempt = partial(try_step, model, state.optimizers, dataset)
             try:
-                with names_fitting_batch("batch_size", batch_size, attempt):
-                    _one_pass(state, dataset, batch_size, network, accelerator, optimizer, after_step)
+                with names_fitting_batch("batch_size", piece, attempt, pieces=pieces, accumulate=recipe.accumulate):
+                    _one_pass(state, feed, network, processes, after_step)
+                state.gather()
                 state.check(len(dataset.classes))
             except Diverged as wrong:
                 progress.back(step_back(state, kept, wrong), state.step)
                 continue
             val_accuracy = evaluate(dataset.val)
-            seen = state.done * batch_size
+            seen = state.done * feed.batch_size
             row = {
                 "pass": state.number,
-                "train_loss": state.loss_sum.item() / state.done,
+                "train_loss": state.losses.mean().item(),
                 "train_accuracy": state.correct.item() / seen,
                 "lr": state.rate(state.step - 1),
                 "images_per_second": seen / state.seconds,
@@ -143,14 +176,15 @@ def _train(
                 "seconds": time.perf_counter() - started,
             }
             state.end_pass(row)
-            kept.save_pass(state.tensors(), state.meta())
-            write_lines(out / "history.jsonl", state.history)
-            saved = time.monotonic()
+            if processes.first:
+                kept.save_pass(state.tensors(), state.meta())
+                write_lines(out / "history.jsonl", state.history)
+            saving.done()
+            tracked.log(row, state.step)
             progress.passed(row, recipe.passes)
-            if signals.asked is not None:
-                raise signals.stopped(f"after pass {row['pass']} of {recipe.passes}, saved in {out}")
+            saving.agree()
+            saving.stop_if_asked(f"after pass {row['pass']} of {recipe.passes}, saved in {out}")
 
-    save_weights(out / "model.safetensors", model)
     history = state.history
     result = {
         "val_accuracy": history[-1]["val_accuracy"],
@@ -161,47 +195,63 @@ def _train(
     }
     if state.backs:
         result["step_backs"] = state.backs
-    write_json(out / "result.json", result)
+    tracked.log(result, state.step)
+    if processes.first:
+        save_weights(out / "model.safetensors", state.final)
+        write_json(out / "result.json", result)
 
 
 def _one_pass(
     state: RunState,
-    dataset: Dataset,
-    batch_size: int,
+    feed: Feed,
     network: nn.Module,
-    accelerator: Accelerator,
-    optimizer: AcceleratedOptimizer,
+    processes: Processes,
     after_step: Callable[[Tensor], object],
 ) -> None:
     """The steps of a pass, or those that are left of it."""
     recipe, before = state.recipe, state.seconds
     network.train()
     started = time.perf_counter()
-    images_of_pass = batches(dataset.train, batch_size, generator=state.order, shuffle=True, drop_last=True)
-    with state.randomness():
-        # Cut inside, a pass has the same order again and goes on behind the batches that were seen.
-        for images, labels in islice(images_of_pass, state.done, None):
-            for group in optimizer.param_groups:
-                group["lr"] = state.rate(state.step)
-            images = augment(images, state.augmentation, crop=recipe.crop, flip=recipe.flip)
-            logits = network(normalize(images, dataset.mean, dataset.std))
-            loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-            accelerator.backward(loss)
+    # Layers that draw from the global random state do so from one of their own, as a function of step and process.
+    with seeded(recipe.seed, "layers"):
+        for parts in feed.steps(state.number, state.done):
+            torch.manual_seed(stream_seed(recipe.seed, f"layers of process {processes.rank}", state.step))
+            state.set_rate()
+            loss = torch.zeros((), device=processes.device)
+            correct = torch.zeros((), dtype=torch.int64, device=processes.device)
+            for index, part in enumerate(parts, 1):
+                # Gradients are averaged over the processes once, with the last part.
+                with nullcontext() if index == recipe.accumulate else processes.accelerator.no_sync(network):
+                    logits = network(part.images, part.drops)
+                    share = F.cross_entropy(logits, part.targets, label_smoothing=recipe.label_smoothing)
+                    share = share / recipe.accumulate
+                    share.backward()
+                loss += share.detach()
+                correct += (logits.detach().argmax(dim=1) == part.labels).sum()
             if recipe.clip is not None:
-                accelerator.clip_grad_norm_(network.parameters(), recipe.clip)
-            optimizer.step()
-            optimizer.zero_grad()
-            state.count(loss.detach(), (logits.detach().argmax(dim=1) == labels).sum())
+                nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
+            for optimizer in state.optimizers:
+                optimizer.step()
+                optimizer.zero_grad()
+            state.count(loss, correct)
             state.seconds = before + time.perf_counter() - started
-            after_step(loss.detach())
+            after_step(loss)
+    processes.synchronize()
+    state.seconds = before + time.perf_counter() - started
 
 
 @torch.inference_mode()
-def accuracy(model: nn.Module, split: Split, dataset: Dataset, batch_size: int) -> float:
-    """Share of ``split`` that ``model`` classifies rightly, in [0, 1]."""
+def accuracy(
+    model: nn.Module, split: Split, dataset: Dataset, batch_size: int, processes: Processes | None = None
+) -> float:
+    """Share of ``split`` that ``model`` classifies rightly, in [0, 1]; each of ``processes`` looks at its share."""
     model.eval()
-    right: list[Tensor] = []
-    for images, labels in batches(split, batch_size, shuffle=False, drop_last=False):
+    device = next(model.parameters()).device
+    rows = [slice(first, first + batch_size) for first in range(0, len(split), batch_size)]
+    if processes is not None:
+        rows = rows[processes.rank :: processes.count]
+    right = torch.zeros((), dtype=torch.int64, device=device)
+    for images, labels in fetch(split, rows, device):
         logits = model(normalize(images, dataset.mean, dataset.std))
-        right.append((logits.argmax(dim=1) == labels).sum())
-    return torch.stack(right).sum().item() / len(split)
+        right += (logits.argmax(dim=1) == labels).sum()
+    return (right if processes is None else processes.sum(right)).item() / len(split)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.optim import Optimizer
 
 from headstart.data import Dataset, normalize
 from headstart.errors import HeadstartError
@@ -18,10 +19,17 @@ __all__ = ["largest_fitting", "names_fitting_batch", "try_evaluation", "try_step
 
 
 @contextmanager
-def names_fitting_batch(key: str, batch_size: int, attempt: Callable[[int], object]) -> Iterator[None]:
+def names_fitting_batch(
+    key: str, size: int, attempt: Callable[[int], object], *, pieces: int = 1, accumulate: int | None = None
+) -> Iterator[None]:
     """Turn running out of memory inside into a word on the recipe's ``key`` that would have fitted.
 
-    ``attempt(n)`` does with n images what is done inside, and is tried with smaller and smaller n.
+    Args:
+        key: of the recipe.
+        size: images that go through the model at once inside.
+        attempt: ``attempt(n)`` does with n images what is done inside, and is tried with smaller and smaller n.
+        pieces: how many of that size make up the recipe's number.
+        accumulate: the recipe's, where more parts are another way out.
 
     Raises :class:`~headstart.errors.HeadstartError` in place of torch's own error.
     """
@@ -33,12 +41,16 @@ def names_fitting_batch(key: str, batch_size: int, attempt: Callable[[int], obje
         # The failed step's tensors live in the frames of its traceback: they have to go before anything is tried.
         traceback.clear_frames(error.__traceback__)
         gc.collect()
-        fits = largest_fitting(attempt, batch_size)
+        fits = largest_fitting(attempt, size)
         if fits is None:
-            advice = "not even 1 does; use a smaller model or a device with more memory"
+            advice = "not even 1 at a time does; use a smaller model or a device with more memory"
         else:
-            advice = f"{fits} fits: --set {key}={fits}, with another --out"
-        raise HeadstartError(f"{key} {batch_size} does not fit in memory; {advice}.") from None
+            advice = f"{fits * pieces} fits: --set {key}={fits * pieces}"
+            if accumulate is not None:
+                parts = next(n for n in range(2, size + 1) if size % n == 0 and size // n <= fits)
+                advice += f", or --set accumulate={accumulate * parts} for the same batch in smaller parts"
+            advice += ", with another --out"
+        raise HeadstartError(f"{key} {size * pieces} does not fit in memory; {advice}.") from None
 
 
 def largest_fitting(attempt: Callable[[int], object], batch_size: int) -> int | None:
@@ -76,14 +88,18 @@ def _no_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def try_step(model: nn.Module, optimizer: torch.optim.Optimizer, dataset: Dataset, batch_size: int) -> None:
+def try_step(model: nn.Module, optimizers: Sequence[Optimizer], dataset: Dataset, batch_size: int) -> None:
     """The memory of a training step with ``batch_size`` images; nothing is learned."""
     weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
     # The moments of AdamW, where the first step has not made them yet.
-    moments = [] if optimizer.state else [torch.empty_like(weight) for weight in weights for _ in range(2)]
+    moments = (
+        []
+        if any(optimizer.state for optimizer in optimizers)
+        else [torch.empty_like(weight) for weight in weights for _ in range(2)]
+    )
     model.train()
     try:
-        logits = model(_blank(dataset, batch_size))
+        logits = model(_blank(model, dataset, batch_size))
         F.cross_entropy(logits, logits.new_zeros(batch_size, dtype=torch.int64)).backward()
     finally:
         model.zero_grad()
@@ -94,10 +110,10 @@ def try_step(model: nn.Module, optimizer: torch.optim.Optimizer, dataset: Datase
 def try_evaluation(model: nn.Module, dataset: Dataset, batch_size: int) -> None:
     """The memory of classifying ``batch_size`` images."""
     model.eval()
-    model(_blank(dataset, batch_size))
+    model(_blank(model, dataset, batch_size))
 
 
-def _blank(dataset: Dataset, count: int) -> torch.Tensor:
-    device = dataset.train.labels.device
+def _blank(model: nn.Module, dataset: Dataset, count: int) -> torch.Tensor:
+    device = next(model.parameters()).device
     images = torch.zeros(count, *dataset.train.image_shape, dtype=torch.uint8, device=device)
     return normalize(images, dataset.mean, dataset.std)

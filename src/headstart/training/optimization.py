@@ -1,31 +1,57 @@
-"""The optimizer and the learning rate."""
+"""The optimizers and the learning rate."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-import torch
 from torch import nn
+from torch.optim import AdamW, Optimizer
 
+from headstart.training.muon import Muon
 from headstart.training.recipe import Recipe
 
-__all__ = ["adamw", "learning_rate"]
+__all__ = ["learning_rate", "optimizers"]
 
 # Of timm and of the library's own ViT: these say where and what a token is, and are not to be pulled to zero.
 UNDECAYED = ("pos_embed", "cls_token", "reg_token")
 
 
-def adamw(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW (1711.05101), fused where possible; no weight decay on biases, norms, positions and tokens."""
-    decayed: list[nn.Parameter] = []
-    free: list[nn.Parameter] = []
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            undecayed = parameter.ndim <= 1 or name.rpartition(".")[2] in UNDECAYED
-            (free if undecayed else decayed).append(parameter)
-    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in model.parameters())
-    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": free, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=recipe.lr, betas=recipe.betas, fused=fused)
+def optimizers(models: Sequence[nn.Module], recipe: Recipe) -> list[Optimizer]:
+    """The optimizers of one model, or of several that train side by side.
+
+    AdamW (1711.05101), fused where possible; no weight decay on biases, norms, positions and tokens. With the recipe's
+    ``optimizer`` at ``muon``, :class:`~headstart.training.muon.Muon` takes the matrices of the blocks, and AdamW the
+    rest: patch embedding, positions, tokens, norms, biases and the classifier.
+    """
+    groups: dict[str, list[nn.Parameter]] = {"matrices": [], "fused": [], "decayed": [], "free": []}
+    for model in models:
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                groups[_group(name, parameter, recipe)].append(parameter)
+    everything = [parameter for model in models for parameter in model.parameters()]
+    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in everything)
+    adamw = AdamW(
+        [
+            {"params": groups["decayed"], "weight_decay": recipe.weight_decay},
+            {"params": groups["free"], "weight_decay": 0.0},
+        ],
+        lr=recipe.lr,
+        betas=recipe.betas,
+        fused=fused,
+    )
+    if recipe.optimizer == "adamw":
+        return [adamw]
+    matrices = [{"params": groups["matrices"], "pieces": 1}, {"params": groups["fused"], "pieces": 3}]
+    return [Muon([g for g in matrices if g["params"]], lr=recipe.lr, weight_decay=recipe.weight_decay), adamw]
+
+
+def _group(name: str, parameter: nn.Parameter, recipe: Recipe) -> str:
+    if parameter.ndim <= 1 or name.rpartition(".")[2] in UNDECAYED:
+        return "free"
+    if recipe.optimizer == "muon" and parameter.ndim == 2 and name.startswith("blocks."):
+        return "fused" if name.endswith("qkv.weight") else "matrices"
+    return "decayed"
 
 
 def learning_rate(step: int, steps: int, recipe: Recipe) -> float:

@@ -16,7 +16,12 @@ __all__ = ["Recipe"]
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-ADDED = ("per_class", "fraction", "image_size", "max_bad", "content", "step_back")
+Probability = Annotated[float, Field(ge=0, le=1)]
+Strength = Annotated[float, Field(ge=0)]
+ADDED = (
+    "per_class", "fraction", "image_size", "max_bad", "content", "step_back", "resized_crop", "augment", "magnitude",
+    "operations", "color_jitter", "erase", "mixup", "cutmix", "repeats", "fill", "optimizer", "ema", "accumulate",
+)  # fmt: skip
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -43,8 +48,19 @@ class Recipe(BaseModel):
     content: str | None = None  # of own images: a hash of files, labels and parts; tells folders of one name apart
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     split_seed: int = 0  # which images are kept and validated on: the same for every seed, so that runs can be paired
+    # augmentation, see headstart.data.Augmentation
     crop: Annotated[int, Field(ge=0)] = 0  # random shift by up to that many pixels
+    resized_crop: Annotated[float, Field(gt=0, le=1)] | None = None  # smallest share of the area cut out and resized
     flip: bool = False
+    augment: Literal["none", "randaugment", "trivialaugment", "3augment"] = "none"
+    magnitude: Annotated[float, Field(ge=0, le=30)] = 9.0  # of randaugment, as in torchvision
+    operations: Count = 2  # of randaugment, one after another
+    color_jitter: Share = 0.0  # brightness, contrast and saturation by factors from 1 − v to 1 + v
+    erase: Probability = 0.0  # of random erasing
+    mixup: Strength = 0.0  # alpha of its Beta distribution
+    cutmix: Strength = 0.0  # likewise; with both, one or the other
+    repeats: Count = 1  # times an image stands in a batch, each time augmented otherwise (1901.09335)
+    fill: Literal["black", "mean"] = "black"  # what comes in from outside an image
     # model
     model: Literal["tiny", "small", "base"] = "tiny"
     width: Count | None = None
@@ -61,7 +77,9 @@ class Recipe(BaseModel):
     init_images: Count = 256  # unlabelled training images shown to schemes that ask for some
     # optimisation
     passes: Count = 100
-    batch_size: Count = 128
+    batch_size: Count = 128  # of a step, over all processes and parts
+    accumulate: Count = 1  # parts that a batch goes through the model in; saves memory, changes no result
+    optimizer: Literal["adamw", "muon"] = "adamw"
     lr: Annotated[float, Field(gt=0)] = 1e-3
     min_lr: Annotated[float, Field(ge=0, le=1)] = 0.01  # where the cosine ends, as a share of lr
     warmup: Share = 0.1  # share of all steps
@@ -69,6 +87,7 @@ class Recipe(BaseModel):
     betas: tuple[Beta, Beta] = (0.9, 0.999)
     label_smoothing: Share = 0.1
     clip: Annotated[float, Field(gt=0)] | None = 1.0  # largest gradient norm
+    ema: Share = 0.0  # decay of a moving average of the weights, which is then what is evaluated and kept
     step_back: Annotated[int, Field(ge=0)] = 0  # times a diverged run may go back a pass, with a third of the lr
     # running
     seed: int = 0

@@ -6,7 +6,7 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
-__all__ = ["StopSignals", "Stopped"]
+__all__ = ["StopSignals", "Stopped", "stopped"]
 
 
 class Stopped(KeyboardInterrupt):
@@ -23,6 +23,12 @@ class Stopped(KeyboardInterrupt):
     def exit_code(self) -> int:
         """128 + the signal's number, as a shell has it: 130 for SIGINT, 143 for SIGTERM."""
         return 128 + self.number
+
+
+def stopped(number: int, where: str) -> Stopped:
+    """What to raise after signal ``number`` when the state at ``where`` is saved."""
+    name = signal.Signals(number).name
+    return Stopped(number, f"Stopped by {name} {where}; nothing is lost: the same command goes on from there.")
 
 
 class StopSignals:
@@ -47,12 +53,6 @@ class StopSignals:
         for number, handler in self.before.items():
             # None is a handler that was not set from Python, and can't be set again from here.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)  # type: ignore[arg-type]
-
-    def stopped(self, where: str) -> Stopped:
-        """What to raise when the state at ``where`` is saved."""
-        assert self.asked is not None
-        name = signal.Signals(self.asked).name
-        return Stopped(self.asked, f"Stopped by {name} {where}; nothing is lost: the same command goes on from there.")
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.asked is not None:
