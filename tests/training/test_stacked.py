@@ -134,6 +134,23 @@ def test_gradients_add_up_until_they_are_set_to_nought() -> None:
     assert not any(parameter.grad.any() for model in models for parameter in model.parameters())
 
 
+def test_each_model_is_clipped_by_itself() -> None:
+    models = vits(3, position="sincos")
+    stacked = Stacked(models)
+    images, labels, draws = inputs(3)
+    (loss_of(stacked(images, draws), labels)).backward()
+    stacked.stacks["head.weight"].grad[1] *= 1e-4
+    separate = [[p.grad.clone() for p in m.parameters() if p.grad is not None] for m in models]
+    expected = [torch.nn.utils.get_total_norm(gradients) for gradients in separate]
+    limit = (expected[0] + expected[1]) / 2
+    for gradients, norm in zip(separate, expected, strict=True):
+        for gradient in gradients:
+            gradient *= min(1.0, limit / (norm + 1e-6))
+    torch.testing.assert_close(stacked.clip_grad_norm_(float(limit)), torch.stack(expected))
+    ours = [[p.grad for p in m.parameters() if p.grad is not None] for m in models]
+    torch.testing.assert_close(ours, separate)
+
+
 def test_gradients_that_were_there_before_stacking_are_kept() -> None:
     models = vits(2)
     models[1].head.bias.grad = torch.ones(5)
