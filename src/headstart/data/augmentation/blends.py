@@ -41,11 +41,11 @@ def enhance(images: Tensor, kinds: Tensor, factors: Tensor, possible: Collection
         if Kind.CONTRAST in possible:
             count = level[0].numel()
             mean = (level.sum((1, 2, 3), keepdim=True) + count // 2).div(count, rounding_mode="floor")
-            none = torch.where(kinds == Kind.CONTRAST, mean.float(), none)
+            none = torch.where(kinds == Kind.CONTRAST.value, mean.float(), none)
         if Kind.COLOR in possible:
-            none = torch.where(kinds == Kind.COLOR, level.float(), none)
+            none = torch.where(kinds == Kind.COLOR.value, level.float(), none)
     if Kind.SHARPNESS in possible:
-        none = torch.where(kinds == Kind.SHARPNESS, _smooth(pixels), none)
+        none = torch.where(kinds == Kind.SHARPNESS.value, _smooth(pixels), none)
     # A product and a sum, each rounded: fused into one, the result could differ from Pillow's.
     return (none + factors * (pixels - none)).clamp_(0, 255).to(torch.uint8)
 

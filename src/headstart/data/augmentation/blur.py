@@ -12,12 +12,12 @@ __all__ = ["NO_BLUR", "REACH", "blur", "blur_weights"]
 
 BITS = 24
 PASSES = 3
-NO_BLUR = (1 << BITS, 0, 0)
+NO_BLUR = (1 << BITS, 0, 0, 1 << BITS - 1)
 REACH = 2.0  # the largest standard deviation whose boxes reach no further than two pixels
 
 
 def blur_weights(radii: Tensor) -> Tensor:
-    """The box of each blur: weights of the pixel, of those next to it, and of those two away, in units of 2⁻²⁴.
+    """The box of each blur, in units of 2⁻²⁴: weights of the pixel, of those next to it, of those two away; rounding.
 
     A box of real radius r = l + a, l whole, weighs 2l + 1 pixels by 1 / (2r + 1) each and the two beyond by what is
     left. Three of them have the variance of a Gaussian of standard deviation σ when
@@ -27,10 +27,11 @@ def blur_weights(radii: Tensor) -> Tensor:
         radii: σ in pixels, (B,), above 0 up to 2.
 
     Returns:
-        int64 (B, 3).
+        int64 (B, 4). The last is what is added before the sum is rounded down: a half, less what the weights lack of 1
+        times the level 128, which :func:`blur` takes off.
 
     >>> blur_weights(torch.tensor([0.5, 2.0])).tolist()
-    [[15379114, 699051, 0], [4473924, 4473924, 1677722]]
+    [[15379114, 699051, 0, 8388608], [4473924, 4473924, 1677722, 8388608]]
     """
     # In float32 but for the root, as Pillow's C code.
     s = radii.float().square() / PASSES
@@ -38,8 +39,10 @@ def blur_weights(radii: Tensor) -> Tensor:
     a = (2 * l + 1) * (l * (l + 1) - 3 * s) / (6 * (s - (l + 1) * (l + 1)))
     inner = (2.0**BITS / ((l + a) * 2 + 1)).to(torch.int64)
     whole = l.to(torch.int64)
-    outer = ((1 << BITS) - (2 * whole + 1) * inner).div(2, rounding_mode="floor")
-    return torch.stack([inner, inner.where(whole > 0, outer), outer * (whole > 0)], 1)
+    left = (1 << BITS) - (2 * whole + 1) * inner
+    outer = left.div(2, rounding_mode="floor")
+    rounding = (1 << BITS - 1) - 128 * (left - 2 * outer)
+    return torch.stack([inner, inner.where(whole > 0, outer), outer * (whole > 0), rounding], 1)
 
 
 def blur(images: Tensor, weights: Tensor) -> Tensor:
@@ -50,19 +53,19 @@ def blur(images: Tensor, weights: Tensor) -> Tensor:
 
     Args:
         images: uint8 (B, C, H, W).
-        weights: int32 (B, 3) of :func:`blur_weights`; :data:`NO_BLUR` leaves an image.
+        weights: int32 (B, 4) of :func:`blur_weights`; :data:`NO_BLUR` leaves an image.
 
     Returns:
         uint8 (B, C, H, W).
     """
-    # 255 · 2²⁴ needs 32 bits and a sign.
-    center, near, far = weights.to(torch.int64)[:, :, None, None, None].unbind(1)
-    out = images.to(torch.int64)
+    # Levels from −128 to 127, so that sums fit int32: 255 · 2²⁴ would not.
+    center, near, far, rounding = weights[:, :, None, None, None].unbind(1)
+    out = images.to(torch.int32).sub_(128)
     for axis in (3, 2):
         size = out.shape[axis]
         index = (torch.arange(size + 4, device=out.device) - 2).clamp_(0, size - 1)
         for _ in range(PASSES):
             p = out.index_select(axis, index)
             m2, m1, p0, p1, p2 = (p.narrow(axis, shift, size) for shift in range(5))
-            out = (center * p0 + near * (m1 + p1) + far * (m2 + p2)).add_(1 << BITS - 1) >> BITS
-    return out.to(torch.uint8)
+            out = (p0 * center + (m1 + p1) * near).add_((m2 + p2) * far).add_(rounding) >> BITS
+    return out.add_(128).to(torch.uint8)

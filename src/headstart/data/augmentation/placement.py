@@ -88,23 +88,22 @@ def resize(images: Tensor, boxes: Tensor, mirrored: Tensor | None) -> Tensor:
     """
     top, left, tall, wide = boxes.to(torch.int64).split(1, dim=1)
     height, width = images.shape[-2:]
-    near, far, weight = _neighbours(width, left, wide)
-    if mirrored is not None:
-        near, far, weight = (torch.where(mirrored.bool(), t.flip(1), t) for t in (near, far, weight))
+    places = torch.arange(width, device=images.device)[None]
+    near, far, weight = _neighbours(places if mirrored is None else _mirror(places, mirrored, width), width, left, wide)
     near, far = (t[:, None, None].expand(*images.shape[:3], width) for t in (near, far))
     across = _blend(images.gather(3, near), images.gather(3, far), weight[:, None, None])
-    near, far, weight = _neighbours(height, top, tall)
+    near, far, weight = _neighbours(torch.arange(height, device=images.device)[None], height, top, tall)
     near, far = (t[:, None, :, None].expand(images.shape) for t in (near, far))
     return _blend(across.gather(2, near), across.gather(2, far), weight[:, None, :, None]).to(torch.uint8)
 
 
-def _neighbours(size: int, first: Tensor, length: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The two pixels that pixel i lies between, and the farther one's weight in units of 2⁻²²: each (B, size).
+def _neighbours(places: Tensor, size: int, first: Tensor, length: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The two pixels that each place i of ``size`` lies between, and the farther one's weight in 2⁻²²: each (B, size).
 
     Pixel centres: i lies at (i + 1/2) · length / size − 1/2 of the box, in whole numbers over 2 · size.
     """
-    place = (2 * torch.arange(size, device=first.device)[None] + 1) * length - size
-    near, rest = place.div(2 * size, rounding_mode="floor"), place.remainder(2 * size)
+    doubled = (2 * places + 1) * length - size
+    near, rest = doubled.div(2 * size, rounding_mode="floor"), doubled.remainder(2 * size)
     weight = ((rest << BITS) + size).div(2 * size, rounding_mode="floor")
     last = length - 1
     return first + near.clamp(min=0).minimum(last), first + (near + 1).minimum(last), weight.to(torch.int32)

@@ -5,7 +5,7 @@ Shapes: B images, C channels, H rows, W columns.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor
@@ -35,21 +35,20 @@ def apply_round(images: Tensor, draws: Draws, number: int, possible: Collection[
         uint8 (B, C, H, W).
     """
     kinds = draws.integers(f"{number}.kind")
+
+    def among(some: Collection[Kind]) -> Callable[[], Tensor]:
+        return lambda: torch.stack([kinds[:, 0] == kind.value for kind in some]).any(0)
+
     if Kind.MOVE in possible:
         matrices = draws.integers(f"{number}.matrix")
-        images = where_wanted(lambda x, m: move(x, m, fill), images, kinds[:, 0] == Kind.MOVE, matrices)
+        images = where_wanted(lambda x, m: move(x, m, fill), images, among({Kind.MOVE}), matrices)
     blends, tables = BLENDS & set(possible), TABLES & set(possible)
     if blends:
         factors = draws.numbers(f"{number}.factor")
-        images = where_wanted(lambda x, k, f: enhance(x, k, f, blends), images, _among(kinds, blends), kinds, factors)
+        images = where_wanted(lambda x, k, f: enhance(x, k, f, blends), images, among(blends), kinds, factors)
     if tables:
         choices = (kinds, draws.integers(f"{number}.mask"), draws.integers(f"{number}.threshold"))
-        images = where_wanted(lambda x, k, m, t: tabulate(x, k, m, t, tables), images, _among(kinds, tables), *choices)
+        images = where_wanted(lambda x, k, m, t: tabulate(x, k, m, t, tables), images, among(tables), *choices)
     if Kind.BLUR in possible:
-        images = where_wanted(blur, images, kinds[:, 0] == Kind.BLUR, draws.integers(f"{number}.weights"))
+        images = where_wanted(blur, images, among({Kind.BLUR}), draws.integers(f"{number}.weights"))
     return images
-
-
-def _among(kinds: Tensor, some: Collection[Kind]) -> Tensor:
-    """Whether a kind is one of some neighbouring numbers: bool (B,)."""
-    return torch.stack([kinds[:, 0] == kind for kind in some]).any(0)

@@ -18,7 +18,9 @@ def gathers(device: torch.device) -> bool:
     return device.type == "cpu"
 
 
-def where_wanted(operation: Callable[..., Tensor], images: Tensor, wanted: Tensor, *choices: Tensor) -> Tensor:
+def where_wanted(
+    operation: Callable[..., Tensor], images: Tensor, wanted: Callable[[], Tensor], *choices: Tensor
+) -> Tensor:
     """``operation(images, *choices)``, done for the images that want it, or for all.
 
     On a CPU the rows that want it are picked out. On other devices all are done: a few kernels over the whole
@@ -28,7 +30,7 @@ def where_wanted(operation: Callable[..., Tensor], images: Tensor, wanted: Tenso
     Args:
         operation: of images (b, C, H, W) and of each choice (b, …), for any b; gives (b, C, H, W).
         images: (B, C, H, W).
-        wanted: bool (B,).
+        wanted: gives bool (B,); asked on a CPU alone.
         choices: each (B, …).
 
     Returns:
@@ -36,7 +38,7 @@ def where_wanted(operation: Callable[..., Tensor], images: Tensor, wanted: Tenso
     """
     if not gathers(images.device):
         return operation(images, *choices)
-    rows = wanted.nonzero()[:, 0]
+    rows = wanted().nonzero()[:, 0]
     if len(rows) == 0:
         return images
     if len(rows) == len(images):

@@ -42,9 +42,9 @@ def tabulate(images: Tensor, kinds: Tensor, masks: Tensor, thresholds: Tensor, p
     if Kind.SOLARIZE in possible:
         table = torch.where(levels < thresholds, table, 255 - table)
     if Kind.AUTOCONTRAST in possible:
-        table = torch.where(kinds == Kind.AUTOCONTRAST, _stretched(pixels, levels), table)
+        table = torch.where(kinds == Kind.AUTOCONTRAST.value, _stretched(pixels, levels), table)
     if Kind.EQUALIZE in possible:
-        table = torch.where(kinds == Kind.EQUALIZE, _equalized(pixels, levels), table)
+        table = torch.where(kinds == Kind.EQUALIZE.value, _equalized(pixels, levels), table)
     return table.to(torch.uint8).expand(levels.shape).gather(2, pixels).view(images.shape)
 
 
