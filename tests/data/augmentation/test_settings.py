@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from headstart.data import Augmentation
-from headstart.data.augmentation import rows
+from headstart.data.augmentation import rounds, rows
 from headstart.errors import HeadstartError
 
 SHAPE = (3, 12, 10)
@@ -53,7 +53,8 @@ def test_picking_rows_out_changes_nothing(augmentation: Augmentation, monkeypatc
     images, labels = batch()
     draws = augmentation.draw(12, SHAPE, seeded())
     picked = through(augmentation, images, labels, draws)
-    monkeypatch.setattr(rows, "gathers", lambda device: False)
+    for module in (rows, rounds):
+        monkeypatch.setattr(module, "gathers", lambda device: False)
     for got, expected in zip(through(augmentation, images, labels, draws), picked, strict=True):
         assert torch.equal(got, expected)
 

@@ -6,6 +6,7 @@ Shapes: B images, C channels, H rows, W columns.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from headstart.data.augmentation.blends import enhance
 from headstart.data.augmentation.blur import blur
 from headstart.data.augmentation.draws import Draws
 from headstart.data.augmentation.kinds import BLENDS, TABLES, Kind
-from headstart.data.augmentation.rows import where_wanted
+from headstart.data.augmentation.rows import gathers, where_wanted
 from headstart.data.augmentation.tables import tabulate
 
 __all__ = ["apply_round"]
@@ -23,6 +24,9 @@ __all__ = ["apply_round"]
 
 def apply_round(images: Tensor, draws: Draws, number: int, possible: Collection[Kind], fill: tuple[int, ...]) -> Tensor:
     """Move, blend, look up, blur: each family of operations for the images whose kind it is.
+
+    On a CPU blends and tables go kind by kind, so that an image pays for its own kind alone. On other devices a family
+    is done at once, as kinds share most of their kernels.
 
     Args:
         images: uint8 (B, C, H, W).
@@ -39,16 +43,19 @@ def apply_round(images: Tensor, draws: Draws, number: int, possible: Collection[
     def among(some: Collection[Kind]) -> Callable[[], Tensor]:
         return lambda: torch.stack([kinds[:, 0] == kind.value for kind in some]).any(0)
 
+    def groups(family: frozenset[Kind]) -> list[list[Kind]]:
+        found = sorted(family.intersection(possible))
+        return [[kind] for kind in found] if gathers(images.device) else [found] if found else []
+
     if Kind.MOVE in possible:
         matrices = draws.integers(f"{number}.matrix")
-        images = where_wanted(lambda x, m: move(x, m, fill), images, among({Kind.MOVE}), matrices)
-    blends, tables = BLENDS & set(possible), TABLES & set(possible)
-    if blends:
+        images = where_wanted(partial(move, fill=fill), images, among([Kind.MOVE]), matrices)
+    for some in groups(BLENDS):
         factors = draws.numbers(f"{number}.factor")
-        images = where_wanted(lambda x, k, f: enhance(x, k, f, blends), images, among(blends), kinds, factors)
-    if tables:
+        images = where_wanted(partial(enhance, possible=some), images, among(some), kinds, factors)
+    for some in groups(TABLES):
         choices = (kinds, draws.integers(f"{number}.mask"), draws.integers(f"{number}.threshold"))
-        images = where_wanted(lambda x, k, m, t: tabulate(x, k, m, t, tables), images, among(tables), *choices)
+        images = where_wanted(partial(tabulate, possible=some), images, among(some), *choices)
     if Kind.BLUR in possible:
-        images = where_wanted(blur, images, among({Kind.BLUR}), draws.integers(f"{number}.weights"))
+        images = where_wanted(blur, images, among([Kind.BLUR]), draws.integers(f"{number}.weights"))
     return images

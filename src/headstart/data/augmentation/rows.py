@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["where_wanted"]
+__all__ = ["gathers", "where_wanted"]
 
 
 def gathers(device: torch.device) -> bool:
