@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,9 +10,12 @@ import typer
 from rich.console import Console
 
 from headstart.cli.common import app, friendly, show_paths
+from headstart.errors import HeadstartError
 
 if TYPE_CHECKING:
+    from headstart.initialization import InitReport
     from headstart.training import Recipe
+    from headstart.training.comparison import Runner
 
 Out = Annotated[Path | None, typer.Option("--out", help="Folder of the run; the same one again goes on.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable.")]
@@ -23,6 +27,12 @@ Named = Annotated[str | None, typer.Option("--recipe", help="Start from a named 
 Arms = Annotated[str, typer.Option("--init", help="Initializations, separated by commas.")]
 Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Seeds per initialization.")]
 Seed = Annotated[int, typer.Option("--seed", help="The (first) seed.")]
+Kind = Annotated[str | None, typer.Option("--cluster", metavar="slurm|local", help="A job for each run.")]
+ClusterSet = Annotated[
+    list[str] | None,
+    typer.Option("--cluster-set", metavar="KEY=VALUE", help="partition=gpu, time=120 (minutes), jobs=4 …; repeatable."),
+]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Submit the jobs and return.")]
 Data = Annotated[
     str, typer.Argument(help="A path to your images, a known dataset (headstart data list), or NAME:PATH.")
 ]
@@ -52,13 +62,26 @@ def compare(
     fraction: Fraction = None,
     save_every: SaveEvery = 60.0,
     set_: Set = None,
+    cluster: Kind = None,
+    cluster_set: ClusterSet = None,
+    no_wait: NoWait = False,
 ) -> None:
     """Train each initialization with each seed on the same images in the same order; table, curves, heads."""
+    from headstart.training.cluster import Cluster, Submitted
+
+    runner = None
+    if cluster is not None:
+        runner = Cluster(cluster, cluster_set or [], wait=not no_wait)
+    elif cluster_set or no_wait:
+        raise HeadstartError("--cluster-set and --no-wait need --cluster slurm or --cluster local.")
     fewer = {"limit": limit, "per_class": per_class, "fraction": fraction}
     chosen = _recipe(dataset, recipe, fewer, set_)
     arms = [arm.strip() for arm in init.split(",")]
     out = out or Path(f"runs/compare-{chosen.dataset_name}")
-    _compare(chosen, arms, list(range(seed, seed + seeds)), out, save_every)
+    try:
+        _compare(chosen, arms, list(range(seed, seed + seeds)), out, save_every, runner)
+    except Submitted as told:
+        Console().print(str(told), highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -142,31 +165,45 @@ def _recipe(dataset: str, name: str | None, given: dict[str, Any], assignments: 
     return advice.recipe
 
 
-def _compare(recipe: Recipe, arms: list[str], seeds: list[int], out: Path, save_every: float = 60.0) -> None:
-    from headstart.reporting import draw_curves, rich_table, save_figure
-    from headstart.training import arm_folder, compare
+def _compare(
+    recipe: Recipe, arms: list[str], seeds: list[int], out: Path, save_every: float = 60.0, runner: Runner | None = None
+) -> None:
+    from headstart.reporting import draw_curves, rich_table
+    from headstart.training import compare
 
     console = Console()
-
-    def picture(arm: str) -> Path:
-        return out / f"heads-{arm_folder(arm)}.png"
-
     results = compare(
         recipe,
         arms,
         seeds,
         out,
         console=console,
-        on_start=lambda arm, report: save_figure(report.figure(), picture(arm)),
+        on_start=partial(_draw_heads, out.absolute()),
         save_every=save_every,
+        runner=runner,
     )
     curves = draw_curves(results, out / "curves.png")
     _notes(console, results)
     console.print(rich_table(results))
-    show_paths(console, [out / "results.json", curves, *map(picture, arms)])
+    show_paths(console, [out / "results.json", curves, *[_heads(out, arm) for arm in arms]])
+
+
+def _draw_heads(out: Path, arm: str, report: InitReport) -> None:
+    from headstart.reporting import save_figure
+
+    save_figure(report.figure(), _heads(out, arm))
+
+
+def _heads(out: Path, arm: str) -> Path:
+    from headstart.training import arm_folder
+
+    return out / f"heads-{arm_folder(arm)}.png"
 
 
 def _notes(console: Console, results: dict[str, Any]) -> None:
+    if any("hardware" in run for arm in results["arms"] for run in arm["runs"]):
+        words = "runs were made on different hardware; results.json has it for each: compare seconds only among equals"
+        console.print(words, style="yellow", markup=False, highlight=False, soft_wrap=True)
     for arm in results["arms"]:
         for note in arm["runs"][0]["notes"]:
             console.print(f"{arm['name']}: {note}", style="dim", markup=False, highlight=False)

@@ -1,0 +1,118 @@
+"""From the folders of finished runs to one result file with everything needed to trust it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headstart.initialization import resolve
+from headstart.training.files import write_json
+from headstart.training.provenance import command, commit, hardware, versions
+from headstart.training.recipe import config_hash
+from headstart.training.run_folder import read_json
+from headstart.training.statistics import mean_and_sd, paired_difference
+
+if TYPE_CHECKING:
+    from headstart.training.comparison import Plan, Run
+
+__all__ = ["gather", "note_machine"]
+
+PROTOCOL = (
+    "Accuracies are of the test set, used once, after the last pass; choices are made on the validation "
+    "split, carved from the training set. Arms at equal seed see the same images in the same order with the "
+    "same augmentation, and start from the same random weights. Differences are paired by seed."
+)
+
+
+def gather(plan: Plan) -> dict[str, Any]:
+    """Read the finished runs of ``plan``; write and return ``results.json``: see :func:`~headstart.training.compare`.
+
+    Hardware, versions and commit are those noted in the run folders; this process's where a folder has no note.
+    """
+    rows = [_arm(arm, [run for run in plan.runs if run.arm == arm]) for arm in plan.arms]
+    first = [run["test"] for run in rows[0]["runs"]]
+    for row in rows[1:]:
+        row["difference"], row["interval"] = paired_difference([run["test"] for run in row["runs"]], first)
+    noted = [run.folder / "machine.json" for run in plan.runs]
+    machines = [read_json(path) if path.exists() else _machine() for path in noted]
+    if any(machine["hardware"] != machines[0]["hardware"] for machine in machines):
+        for run, machine in zip(plan.runs, machines, strict=True):
+            row = rows[plan.arms.index(run.arm)]["runs"][plan.seeds.index(run.recipe.seed)]
+            row["hardware"] = machine["hardware"]
+    results = {
+        "protocol": PROTOCOL,
+        "command": command(plan.recipe, plan.arms, plan.seeds),
+        "config": plan.config,
+        "config_hash": config_hash(plan.config),
+        **_together(machines),
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "arms": rows,
+    }
+    write_json(plan.out / "results.json", results)
+    return json.loads((plan.out / "results.json").read_text())
+
+
+def note_machine(folder: Path) -> None:
+    """Write into a run folder the hardware, versions and commit of this process, as ``machine.json``."""
+    write_json(folder / "machine.json", _machine())
+
+
+def _arm(name: str, made: list[Run]) -> dict[str, Any]:
+    """One arm's part of the result file, read from the folders of its runs."""
+    runs = []
+    for run in made:
+        result, start = read_json(run.folder / "result.json"), read_json(run.folder / "init.json")
+        lines = (run.folder / "history.jsonl").read_text().splitlines()
+        runs.append(
+            {
+                "seed": run.recipe.seed,
+                "val": result["val_accuracy"],
+                "test": result["test_accuracy"],
+                "seconds": result["seconds"],
+                "images_per_second": result["images_per_second"],
+                "parameters": result["parameters"],
+                "history": [json.loads(line) for line in lines],
+                "init": _per_block(start["on_images"]["heads"]),
+                "notes": start["notes"],
+            }
+        )
+    mean, sd = mean_and_sd([run["test"] for run in runs])
+    return {
+        "name": name,
+        "scheme": resolve(name).spec,
+        "runs": runs,
+        "mean": mean,
+        "sd": sd,
+        "n": len(runs),
+        "difference": None,
+        "interval": None,
+    }
+
+
+def _per_block(heads: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Means over the heads of each block, on validation images before training."""
+    blocks: dict[int, list[dict[str, Any]]] = {}
+    for head in heads:
+        blocks.setdefault(head["block"], []).append(head)
+    return [
+        {
+            "block": block,
+            "target_mass": mean_and_sd([head["target_mass"] for head in members])[0],
+            "entropy": mean_and_sd([head["entropy"] for head in members])[0],
+        }
+        for block, members in sorted(blocks.items())
+    ]
+
+
+def _machine() -> dict[str, Any]:
+    return {"versions": versions(), "hardware": hardware(), "commit": commit()}
+
+
+def _together(values: list[Any]) -> Any:
+    """The value if all are the same, else all different ones with commas between; dictionaries key by key."""
+    if isinstance(values[0], dict):
+        return {key: _together([value[key] for value in values]) for key in values[0]}
+    different = list(dict.fromkeys(values))
+    return different[0] if len(different) == 1 else ", ".join(str(value or "none") for value in different)
