@@ -1,4 +1,4 @@
-"""Out of memory: find the batch size that would have fitted, and say it."""
+"""Out of memory: find what would have fitted, and say it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from headstart.data import Dataset, normalize
 from headstart.errors import HeadstartError
 
-__all__ = ["largest_fitting", "names_fitting_batch", "try_evaluation", "try_step"]
+__all__ = ["largest_fitting", "names_fitting_batch", "names_fitting_runs", "try_evaluation", "try_step"]
 
 
 @contextmanager
@@ -33,6 +33,41 @@ def names_fitting_batch(
 
     Raises :class:`~headstart.errors.HeadstartError` in place of torch's own error.
     """
+
+    def told(fits: int | None) -> str:
+        if fits is None:
+            return (
+                f"{key} {size * pieces} does not fit in memory; not even 1 at a time does; use a smaller model or a "
+                "device with more memory."
+            )
+        advice = f"{fits * pieces} fits: --set {key}={fits * pieces}"
+        if accumulate is not None:
+            parts = next(n for n in range(2, size + 1) if size % n == 0 and size // n <= fits)
+            advice += f", or --set accumulate={accumulate * parts} for the same batch in smaller parts"
+        return f"{key} {size * pieces} does not fit in memory; {advice}, with another --out."
+
+    with _out_of_memory(size, attempt, told):
+        yield
+
+
+@contextmanager
+def names_fitting_runs(count: int, attempt: Callable[[int], object]) -> Iterator[None]:
+    """Turn running out of memory with ``count`` runs at once into a word on how many would have fitted.
+
+    Raises :class:`~headstart.errors.HeadstartError` in place of torch's own error.
+    """
+
+    def told(fits: int | None) -> str:
+        if fits is None or fits < 2:
+            return f"{count} runs at once do not fit in memory, and neither do 2; leave --together out."
+        return f"{count} runs at once do not fit in memory; {fits} do: --together {fits}, with another --out."
+
+    with _out_of_memory(count, attempt, told):
+        yield
+
+
+@contextmanager
+def _out_of_memory(size: int, attempt: Callable[[int], object], told: Callable[[int | None], str]) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
@@ -41,16 +76,7 @@ def names_fitting_batch(
         # The failed step's tensors live in the frames of its traceback: they have to go before anything is tried.
         traceback.clear_frames(error.__traceback__)
         gc.collect()
-        fits = largest_fitting(attempt, size)
-        if fits is None:
-            advice = "not even 1 at a time does; use a smaller model or a device with more memory"
-        else:
-            advice = f"{fits * pieces} fits: --set {key}={fits * pieces}"
-            if accumulate is not None:
-                parts = next(n for n in range(2, size + 1) if size % n == 0 and size // n <= fits)
-                advice += f", or --set accumulate={accumulate * parts} for the same batch in smaller parts"
-            advice += ", with another --out"
-        raise HeadstartError(f"{key} {size * pieces} does not fit in memory; {advice}.") from None
+        raise HeadstartError(told(largest_fitting(attempt, size))) from None
 
 
 def largest_fitting(attempt: Callable[[int], object], batch_size: int) -> int | None:
