@@ -9,7 +9,6 @@ from collections.abc import Collection
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from headstart.data.augmentation.kinds import Kind
 
@@ -47,7 +46,7 @@ def enhance(images: Tensor, kinds: Tensor, factors: Tensor, possible: Collection
     if Kind.SHARPNESS in possible:
         none = torch.where(kinds == Kind.SHARPNESS.value, _smooth(pixels), none)
     # A product and a sum, each rounded: fused into one, the result could differ from Pillow's.
-    return (none + factors * (pixels - none)).clamp_(0, 255).to(torch.uint8)
+    return (pixels - none).mul_(factors).add_(none).clamp_(0, 255).to(torch.uint8)
 
 
 def gray(images: Tensor) -> Tensor:
@@ -64,7 +63,9 @@ def _smooth(pixels: Tensor) -> Tensor:
     if min(pixels.shape[-2:]) < 3:
         return pixels
     # Sums of whole numbers, so float32 is exact.
-    sums = functional.avg_pool2d(pixels, 3, stride=1, divisor_override=1)
+    inner = pixels[..., 1:-1, :]
+    sums = (pixels[..., :-2, :] + inner).add_(pixels[..., 2:, :])
+    sums = (sums[..., :-2] + sums[..., 1:-1]).add_(sums[..., 2:])
     out = pixels.clone()
-    out[..., 1:-1, 1:-1] = sums.add_(pixels[..., 1:-1, 1:-1], alpha=4).add_(6.5).div_(13).floor_()
+    out[..., 1:-1, 1:-1] = sums.add_(inner[..., 1:-1], alpha=4).add_(6.5).div_(13).floor_()
     return out

@@ -91,10 +91,11 @@ def resize(images: Tensor, boxes: Tensor, mirrored: Tensor | None) -> Tensor:
     places = torch.arange(width, device=images.device)[None]
     near, far, weight = _neighbours(places if mirrored is None else _mirror(places, mirrored, width), width, left, wide)
     near, far = (t[:, None, None].expand(*images.shape[:3], width) for t in (near, far))
-    across = _blend(images.gather(3, near), images.gather(3, far), weight[:, None, None])
+    across = _blend(images.gather(3, near), images.gather(3, far), weight[:, None, None]).flatten(0, 2)
     near, far, weight = _neighbours(torch.arange(height, device=images.device)[None], height, top, tall)
-    near, far = (t[:, None, :, None].expand(images.shape) for t in (near, far))
-    return _blend(across.gather(2, near), across.gather(2, far), weight[:, None, :, None]).to(torch.uint8)
+    starts = torch.arange(0, len(across), height, device=images.device).view(*images.shape[:2], 1)
+    near, far = (across.index_select(0, (starts + t[:, None]).flatten()).view(images.shape) for t in (near, far))
+    return _blend(near, far, weight[:, None, :, None])
 
 
 def _neighbours(places: Tensor, size: int, first: Tensor, length: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -110,9 +111,10 @@ def _neighbours(places: Tensor, size: int, first: Tensor, length: Tensor) -> tup
 
 
 def _blend(near: Tensor, far: Tensor, weight: Tensor) -> Tensor:
-    """(near · (2²² − weight) + far · weight + 2²¹) / 2²², rounded down: int32."""
-    near, far = near.to(torch.int32), far.to(torch.int32)
-    return ((near << BITS) + (far - near) * weight + (1 << BITS - 1)) >> BITS
+    """Between the two, near + ((far − near) · weight + 2²¹) / 2²², rounded down: uint8."""
+    near = near.to(torch.int32)
+    step = far.to(torch.int32).sub_(near).mul_(weight).add_(1 << BITS - 1).bitwise_right_shift_(BITS)
+    return step.add_(near).to(torch.uint8)
 
 
 def _mirror(columns: Tensor, mirrored: Tensor, width: int) -> Tensor:
