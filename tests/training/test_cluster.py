@@ -168,6 +168,7 @@ def test_slurm_is_told_what_was_asked_and_a_second_command_attaches(tmp_path: Pa
     (slurm / "full").touch()  # jobs stay in the queue
     command = ["compare", "digits", "--init", "default,mimetic", "--seeds", "1", "--out", str(tmp_path / "out")]
     asked = ["partition=gpu", "slurm_account=lab", "time=120", "cpus=1", "mem_gb=1.5", "jobs=2", "sbatch.nice=5"]
+    asked += ["setup=module load cuda", "setup=ulimit -n 4096"]
     settings = [word for setting in asked for word in ("--cluster-set", setting)]
     for words in ("0 under way, 2 submitted", "2 under way, 0 submitted"):
         result = CliRunner().invoke(app, [*command, "--cluster", "slurm", *settings, "--no-wait"])
@@ -179,6 +180,7 @@ def test_slurm_is_told_what_was_asked_and_a_second_command_attaches(tmp_path: Pa
         "gpus-per-node=1", "job-name=headstart", "requeue", "signal=USR2@90", "open-mode=append",
     ):  # fmt: skip
         assert f"#SBATCH --{option}\n" in script
+    assert "\nmodule load cuda\nulimit -n 4096\n" in script
     assert "--cpus-per-task=1" in script.split("srun", 1)[1]
     assert [path.stat().st_size < 5000 for path in tmp_path.glob("out/jobs/*.pkl")] == [True, True]
     alone = CliRunner().invoke(app, [*command, "--no-wait"])
@@ -280,10 +282,10 @@ except KeyboardInterrupt as stop:
 
 def test_ctrl_c_leaves_the_jobs_of_slurm_alone(tiny: Recipe, tmp_path: Path, slurm: Path) -> None:
     queue = SlurmQueue(tmp_path, {})
-    queue.ids = {"a": "100_0", "b": "100_1", "c": "7"}
-    for job in ("100_1", "7"):
-        (slurm / f"job-{job}").write_text("PENDING")
-    assert queue.states() == {"b": "queued", "c": "queued"}
+    queue.ids = {"a": "100_0", "b": "100_1", "c": "7", "d": "8", "e": "9"}
+    for job, state in {"100_1": "PENDING", "7": "REQUEUE_HOLD", "8": "OUT_OF_MEMORY", "5": "RUNNING"}.items():
+        (slurm / f"job-{job}").write_text(state)
+    assert queue.states() == {"b": "queued", "c": "running"}
     assert "The same command waits for them again and gathers; `scancel 100 7` ends them." in queue.stop()
 
 
@@ -309,10 +311,11 @@ def test_each_job_sees_one_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ("slurn", [], "unknown --cluster 'slurn': did you mean 'slurm'"),
         ("slurm", ["partitoin=gpu"], "unknown --cluster-set key for slurm 'partitoin': did you mean 'partition'"),
         ("slurm", ["nodes=2"], "unknown --cluster-set key for slurm 'nodes'"),
-        ("slurm", ["time=2h"], "--cluster-set time: expected a whole number of minutes, got '2h'"),
+        ("slurm", ["time=2h"], "--cluster-set time: expected a whole number of minutes, 1 or more, got '2h'"),
         ("slurm", ["partition"], "--cluster-set expects KEY=VALUE, got 'partition'"),
-        ("local", ["partition=gpu"], "unknown --cluster-set key for local 'partition'"),
-        ("local", ["jobs=0"], "--cluster-set jobs: expected one or more, got 0"),
+        ("local", ["partition=gpu"], "for local 'partition': Known: cpus, cpus_per_task, jobs."),
+        ("local", ["jobs=0"], "--cluster-set jobs: expected a whole number, 1 or more, got '0'"),
+        ("slurm", ["mem_gb=-1"], "--cluster-set mem_gb: expected a number, 0 or more, got '-1'"),
     ],
 )
 def test_bad_settings_are_told(slurm: Path, kind: str, settings: list[str], message: str) -> None:

@@ -86,10 +86,10 @@ class Cluster:
             return
         claim(plan.out, plan.config)
         folder = plan.out.absolute() / "jobs"
-        queue = QUEUES[self.kind](folder, dict(self.settings))
         with ExitStack() as stack:
             # One command at a time may decide what has to be submitted.
             stack.enter_context(locked(folder))
+            queue = QUEUES[self.kind](folder, dict(self.settings))
             known = queue.states()
             new = {name: run for name, run in missing.items() if name not in known and not _in_use(run.folder)}
             queue.submit({name: Job(run, plan.save_every, queue.threads, None) for name, run in new.items()})
@@ -171,16 +171,18 @@ def _parsed(kind: str, settings: Iterable[str]) -> dict[str, Any]:
         name = key.removeprefix(f"{kind}_")
         name = name if name in KNOWN[kind] else SHORT.get(name, name)
         if name not in KNOWN[kind]:
-            raise unknown(f"--cluster-set key for {kind}", key, KNOWN[kind].keys() | SHORT.keys())
-        wanted = KNOWN[kind][name]
+            short = {word for word, full in SHORT.items() if full in KNOWN[kind]}
+            raise unknown(f"--cluster-set key for {kind}", key, KNOWN[kind].keys() | short)
+        wanted, least = KNOWN[kind][name], int(name not in ("gpus_per_node", "max_num_timeout", "mem_gb"))
+        value: Any
         try:
-            values[name] = [text] if wanted is list else wanted(text)
+            value = [*values.get(name, []), text] if wanted is list else wanted(text)
         except ValueError:
-            unit = " of minutes" if name == "time" else ""
-            kinds = {int: f"a whole number{unit}", float: "a number"}
-            raise HeadstartError(f"--cluster-set {key}: expected {kinds[wanted]}, got {text!r}.") from None
-    if values.get("jobs", 1) < 1:
-        raise HeadstartError(f"--cluster-set jobs: expected one or more, got {values['jobs']}.")
+            value = None
+        if value is None or (wanted in (int, float) and value < least):
+            unit = f"a {'whole ' * (wanted is int)}number{' of minutes' * (name == 'time')}"
+            raise HeadstartError(f"--cluster-set {key}: expected {unit}, {least} or more, got {text!r}.")
+        values[name] = value
     return values
 
 

@@ -22,8 +22,9 @@ from headstart.training.run_folder import read_json
 
 __all__ = ["LocalQueue", "SlurmQueue"]
 
-# What squeue should list: every state in which a job may still come to something.
-ALIVE = "PENDING,CONFIGURING,RUNNING,SUSPENDED,STOPPED,COMPLETING"
+# Slurm's states of a job that will not run again. In any other, one that was put back included, it may.
+OVER = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED"}
+OVER |= {"NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "REVOKED", "TIMEOUT"}
 
 
 class SlurmQueue:
@@ -67,16 +68,16 @@ class SlurmQueue:
     def states(self) -> dict[str, str]:
         """``queued`` or ``running`` for each run whose job is not over.
 
-        Asks squeue, which knows a job until it is over and needs no accounting database, once for all jobs.
+        Asks squeue, which knows a job until some minutes after its end and needs no accounting database, once for all.
         """
-        command = ["squeue", "--noheader", "--array", f"--user={getpass.getuser()}", f"--states={ALIVE}"]
+        command = ["squeue", "--noheader", "--array", f"--user={getpass.getuser()}", "--states=all"]
         done = subprocess.run([*command, "--format=%i %T"], capture_output=True, text=True, check=False)
         if done.returncode == 0:
-            listed = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if line.strip())
+            listed = dict(line.split() for line in done.stdout.splitlines() if line.strip())
             self.seen = {
-                name: "queued" if listed[number].strip() == "PENDING" else "running"
+                name: "queued" if listed[number] == "PENDING" else "running"
                 for name, number in self.ids.items()
-                if number in listed
+                if listed.get(number, "COMPLETED") not in OVER
             }
         elif self.seen is None:
             raise HeadstartError(f"squeue could not say which jobs there are: {done.stderr.strip()}; try again later.")
