@@ -1,7 +1,8 @@
-"""Rewrite the results tables of README.md and docs from the committed result files.
+"""Rewrite the results tables of README.md and docs, and what the named recipes gave, from the committed result files.
 
 A table stands between ``<!-- results:FILE -->`` and ``<!-- end -->``, FILE being relative to the repository
-root, e.g. ``results/cifar10_small.json``. With ``--check`` nothing is written and the exit code is 1 when a
+root, e.g. ``results/cifar10_small.json``. In ``training/named.py`` a paragraph of a docstring that begins with
+``Measured (FILE):`` is written from that file. With ``--check`` nothing is written and the exit code is 1 when a
 table is out of date.
 """
 
@@ -11,29 +12,43 @@ import argparse
 import json
 import re
 import sys
+import textwrap
 from pathlib import Path
+from typing import Any
 
-from headstart.reporting import markdown_table
+from headstart.reporting import markdown_table, measured
 
 MARKED = re.compile(r"(<!-- results:(?P<file>\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
+PARAGRAPH = re.compile(r"    Measured \((?P<file>results/\S+)\): .*?(?=\n\n|\n    \"\"\")", re.DOTALL)
+RECIPES = "src/headstart/training/named.py"
+
 
 def updated(text: str, root: Path) -> str:
-    """``text`` with each marked table made again from its file under ``root``."""
+    """``text`` with each marked table and each measured paragraph made again from its file under ``root``."""
 
-    def table(match: re.Match[str]) -> str:
+    def found(match: re.Match[str]) -> Any:
         path = root / match["file"]
         if not path.exists():
             raise SystemExit(f"{match['file']} is named by a table and does not exist; run its command and commit it.")
-        return f"{match[1]}{markdown_table(json.loads(path.read_text()))}\n{match[3]}"
+        return json.loads(path.read_text())
 
-    return MARKED.sub(table, text)
+    def table(match: re.Match[str]) -> str:
+        return f"{match[1]}{markdown_table(found(match))}\n{match[3]}"
+
+    def paragraph(match: re.Match[str]) -> str:
+        words = f"Measured ({match['file']}): {measured(found(match))}"
+        indent = " " * 4
+        lines = textwrap.wrap(words, 120, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+        return "\n".join(lines)
+
+    return PARAGRAPH.sub(paragraph, MARKED.sub(table, text))
 
 
 def main(root: Path, check: bool) -> int:
     """Bring every page up to date, or say which are not; returns the exit code."""
     stale = []
-    for page in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
+    for page in [root / "README.md", root / RECIPES, *sorted((root / "docs").rglob("*.md"))]:
         if page.exists() and (new := updated(page.read_text(), root)) != page.read_text():
             stale.append(page.relative_to(root).as_posix())
             if not check:

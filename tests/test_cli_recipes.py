@@ -2,7 +2,7 @@ import pytest
 from typer.testing import CliRunner
 
 from headstart.cli import app
-from headstart.training import RECIPES
+from headstart.training import RECIPES, Recipe
 
 
 def test_every_recipe_is_listed_with_what_it_is_for_and_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,3 +16,19 @@ def test_every_recipe_is_listed_with_what_it_is_for_and_its_command(monkeypatch:
     for name in RECIPES:
         assert "headstart " in lines[name]
     assert "--recipe NAME" in result.output
+
+
+def test_one_recipe_is_shown_in_full_and_every_key_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    result = CliRunner().invoke(app, ["recipes", "structured_224"])
+    assert result.exit_code == 0, result.output
+    assert "as in 2505.19985" in result.output
+    lines = [line.strip() for line in result.output.splitlines() if line.startswith("  ")]
+    assert {line.partition("=")[0] for line in lines} == set(Recipe.model_fields)
+    assert Recipe().override(lines) == RECIPES["structured_224"]()
+
+
+def test_an_unknown_recipe_names_the_nearest() -> None:
+    result = CliRunner().invoke(app, ["recipes", "cifar10_smal"])
+    assert result.exit_code == 2
+    assert "did you mean 'cifar10_small'" in result.output

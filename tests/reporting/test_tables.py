@@ -2,7 +2,7 @@ from typing import Any
 
 from rich.console import Console
 
-from headstart.reporting import markdown_table, rich_table
+from headstart.reporting import markdown_table, measured, rich_table
 
 
 def test_the_markdown_table_holds_the_numbers_of_the_file(results: dict[str, Any]) -> None:
@@ -37,3 +37,12 @@ def test_the_terminal_shows_the_same_cells(results: dict[str, Any]) -> None:
     text = capture.get()
     for cell in ("51.0 ± 1.4", "+8.0 [−17.4, +33.4]", "impulse:offsets=[0,1]"):
         assert cell in text
+
+
+def test_a_comparison_in_a_sentence_names_the_first_arm_and_the_best(results: dict[str, Any]) -> None:
+    assert measured(results) == (
+        "51.0 ± 1.4 % from default, 59.0 ± 1.4 % from impulse (test accuracy, n = 2), 30 s a run on 2 CPU cores, "
+        "2030-01-02."
+    )
+    results["arms"].reverse()
+    assert measured(results).startswith("59.0 ± 1.4 % from impulse (test accuracy")

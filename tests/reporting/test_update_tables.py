@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headstart.reporting import markdown_table
+from headstart.reporting import markdown_table, measured
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,6 +32,23 @@ def test_stale_tables_are_named_and_then_rewritten(script: ModuleType, results: 
     assert script.main(tmp_path, check=False) == 0
     for name in ("README.md", "docs/deep/page.md"):
         assert (tmp_path / name).read_text() == page.replace("old", markdown_table(results))
+    assert script.main(tmp_path, check=True) == 0
+
+
+def test_what_a_recipe_gave_is_written_into_its_docstring(
+    script: ModuleType, results: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/a.json").write_text(json.dumps(results))
+    code = tmp_path / script.RECIPES
+    code.parent.mkdir(parents=True)
+    old = '    """One.\n\n    Measured (results/a.json): old\n    words.\n\n    More.\n    """\n'
+    code.write_text(old)
+    assert script.main(tmp_path, check=False) == 0
+    first, second, *rest = code.read_text().split("\n\n")
+    assert " ".join(second.split()) == f"Measured (results/a.json): {measured(results)}"
+    assert max(map(len, second.splitlines())) <= 120
+    assert [first, *rest] == ['    """One.', '    More.\n    """\n']
     assert script.main(tmp_path, check=True) == 0
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["markdown_table", "rich_table"]
+__all__ = ["markdown_table", "measured", "rich_table"]
 
 
 def table_rows(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -61,6 +61,13 @@ def rich_table(results: dict[str, Any]) -> Table:
     return table
 
 
+def measured(results: dict[str, Any]) -> str:
+    """A comparison in a sentence: the first arm and the best, what a run takes, and on what."""
+    first, best = results["arms"][0], max(results["arms"], key=lambda arm: arm["mean"])
+    told = ", ".join(f"{_accuracy(arm)} % from {arm['name']}" for arm in ([first] if first is best else [first, best]))
+    return f"{told} (test accuracy, n = {best['n']}), {_seconds(results)} on {_machine(results)}, {results['date']}."
+
+
 def _accuracy(arm: dict[str, Any]) -> str:
     spread = "" if arm["sd"] is None else f" ± {100 * arm['sd']:.1f}"
     return f"{100 * arm['mean']:.1f}{spread}"
@@ -80,13 +87,17 @@ def _signed(share: float) -> str:
 
 
 def _source(results: dict[str, Any]) -> str:
-    seconds = [run["seconds"] for arm in results["arms"] for run in arm["runs"]]
     return (
         "Mean ± standard deviation over n seeds; the test set is used once, after the last pass. "
         f"`{results['command']}`: "
-        f"{sum(seconds) / len(seconds):.0f} s a run on {_machine(results)}, {results['date']}, "
+        f"{_seconds(results)} on {_machine(results)}, {results['date']}, "
         f"config {results['config_hash']}{_commit(results)}."
     )
+
+
+def _seconds(results: dict[str, Any]) -> str:
+    seconds = [run["seconds"] for arm in results["arms"] for run in arm["runs"]]
+    return f"{sum(seconds) / len(seconds):.0f} s a run"
 
 
 def _machine(results: dict[str, Any]) -> str:

@@ -38,6 +38,7 @@ def optimizers(models: Sequence[nn.Module], recipe: Recipe) -> list[Optimizer]:
         ],
         lr=recipe.lr,
         betas=recipe.betas,
+        eps=recipe.eps,
         fused=fused,
     )
     if recipe.optimizer == "adamw":

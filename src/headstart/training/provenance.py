@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
+from headstart.training.named import RECIPES
 from headstart.training.recipe import Recipe
-from headstart.training.recipes import RECIPES
 
 __all__ = ["command", "commit", "hardware", "versions"]
 

@@ -21,6 +21,7 @@ Strength = Annotated[float, Field(ge=0)]
 ADDED = (
     "per_class", "fraction", "image_size", "max_bad", "content", "step_back", "resized_crop", "augment", "magnitude",
     "operations", "color_jitter", "erase", "mixup", "cutmix", "repeats", "fill", "optimizer", "ema", "accumulate",
+    "eps",
 )  # fmt: skip
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
@@ -85,6 +86,7 @@ class Recipe(BaseModel):
     warmup: Share = 0.1  # share of all steps
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
     betas: tuple[Beta, Beta] = (0.9, 0.999)
+    eps: Annotated[float, Field(gt=0)] = 1e-8  # added to AdamW's denominator
     label_smoothing: Share = 0.1
     clip: Annotated[float, Field(gt=0)] | None = 1.0  # largest gradient norm
     ema: Share = 0.0  # decay of a moving average of the weights, which is then what is evaluated and kept
