@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
 from headstart.data import Augmentation
-from headstart.data.augmentation import rounds, rows
+from headstart.data.augmentation import erasing, rounds, rows
 from headstart.errors import HeadstartError
 
 SHAPE = (3, 12, 10)
@@ -53,7 +54,7 @@ def test_picking_rows_out_changes_nothing(augmentation: Augmentation, monkeypatc
     images, labels = batch()
     draws = augmentation.draw(12, SHAPE, seeded())
     picked = through(augmentation, images, labels, draws)
-    for module in (rows, rounds):
+    for module in (rows, rounds, erasing):
         monkeypatch.setattr(module, "gathers", lambda device: False)
     for got, expected in zip(through(augmentation, images, labels, draws), picked, strict=True):
         assert torch.equal(got, expected)
@@ -67,6 +68,21 @@ def test_nothing_is_read_back_from_the_device(augmentation: Augmentation) -> Non
     changed, mixed, targets = through(augmentation, images, labels, draws)
     assert changed.dtype == torch.uint8 and changed.shape == images.shape == mixed.shape
     assert targets.shape == ((12, 5) if augmentation.mixes else (12,))
+
+
+def test_it_compiles_into_one_graph_as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (rows, rounds, erasing):
+        monkeypatch.setattr(module, "gathers", lambda device: False)
+    augmentation = Augmentation(crop=1, policy="randaugment", operations=1, erase=0.5, mixup=1.0)
+    images, labels = batch()
+    draws = augmentation.draw(12, SHAPE, seeded())
+
+    def run(table: torch.Tensor) -> list[torch.Tensor]:
+        return through(augmentation, images, labels, replace(draws, table=table))
+
+    compiled = torch.compile(run, fullgraph=True, backend="eager")(draws.table)
+    for got, expected in zip(compiled, run(draws.table), strict=True):
+        assert torch.equal(got, expected)
 
 
 @pytest.mark.parametrize("augmentation", EVERY, ids=str)
@@ -88,6 +104,9 @@ def test_nothing_asked_for_changes_nothing() -> None:
 
 def test_it_tells_what_it_does() -> None:
     assert str(Augmentation()) == "left as it is"
+    assert str(Augmentation(policy="randaugment", color_jitter=0.3)) == (
+        "2 of RandAugment's operations at magnitude 9 of 30, brightness, contrast and colour by up to ±30 %"
+    )
     assert str(Augmentation(resized_crop=0.08, erase=0.25, mixup=0.8, cutmix=1)) == (
         "a box of 8 to 100 % resized, erased in part with probability 0.25, mixed by mixup (α 0.8) or cutmix (α 1)"
     )
@@ -104,6 +123,10 @@ def test_it_tells_what_it_does() -> None:
             {"crop": 4, "resized_crop": 0.5},
             "expected crop or resized_crop, got crop=4 and resized_crop=0.5: .* leave one",
         ),
+        ({"policy": "randaugmnt"}, "unknown augmentation policy 'randaugmnt': did you mean 'randaugment'"),
+        ({"magnitude": 31}, "expected magnitude as a level from 0 to 30, got 31"),
+        ({"operations": 0}, "expected operations as a number of operations, 1 or more, got 0"),
+        ({"color_jitter": 1.2}, "expected color_jitter as a part from 0 to 1, got 1.2"),
         ({"erase": 1.5}, "expected erase as a probability from 0 to 1, got 1.5"),
         ({"mixup": -0.1}, r"expected mixup as the α of a Beta distribution, 0 for off, got -0.1"),
         ({"cutmix": float("inf")}, "expected cutmix as the α .* got inf"),
@@ -121,6 +144,12 @@ def test_draw_says_what_it_expects() -> None:
         Augmentation().draw(2, (8, 8), seeded())  # type: ignore[arg-type]
     with pytest.raises(HeadstartError, match=r"one number for each of 3 channels, or one for all, got \(1, 2\)"):
         Augmentation(fill=(1, 2)).draw(2, (3, 8, 8), seeded())
+
+
+@pytest.mark.parametrize("settings", [{"policy": "3augment"}, {"color_jitter": 0.2}])
+def test_policies_are_for_gray_and_colour(settings: dict[str, Any]) -> None:
+    with pytest.raises(HeadstartError, match=r"1 or 3 channels, got 2: choose policy=.none. and color_jitter=0"):
+        Augmentation(**settings).draw(2, (2, 8, 8), seeded())
 
 
 def test_apply_and_mix_say_what_they_expect() -> None:

@@ -22,7 +22,8 @@ def move(images: Tensor, matrices: Tensor, fill: tuple[int, ...]) -> Tensor:
     """The pixel at (x, y) is taken from ((m₀x + m₁y + m₂) / 2¹⁶, (m₃x + m₄y + m₅) / 2¹⁶), rounded down.
 
     Equals Pillow bit for bit, as its ``Image.transform`` adds the same whole numbers. torchvision's transforms of
-    tensors sample at float coordinates: they differ in single pixels, where a coordinate falls between two.
+    tensors sample at float coordinates: shears and translations are the same; rotations differ where a coordinate falls
+    between two pixels, in 2 % of the pixels at most at 32 × 32, in half of them at 90° if one side is odd.
 
     Args:
         images: (B, C, H, W), H and W below 2¹⁵.

@@ -19,9 +19,8 @@ def enhance(images: Tensor, kinds: Tensor, factors: Tensor, possible: Collection
     """Blend: none + factor · (image − none), within 0 … 255 and rounded down, as Pillow's ``ImageEnhance``.
 
     ``none`` is black for brightness, the mean grey level for contrast, the grey image for colour, and a blurred image
-    for sharpness; a factor of 1 leaves the image. Equals Pillow bit for bit. torchvision's blend of tensors
-    computes factor · image + (1 − factor) · none, and keeps the mean of contrast and the blurred image of sharpness
-    otherwise: it differs by 1 level, rarely more.
+    for sharpness; a factor of 1 leaves the image. Equals Pillow bit for bit. On tensors, torchvision's brightness is
+    the same, and the others differ by 1 level in many pixels: ``none`` is rounded otherwise or not at all.
 
     Args:
         images: uint8 (B, C, H, W), C 1 or 3.

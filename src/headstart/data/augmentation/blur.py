@@ -48,8 +48,8 @@ def blur_weights(radii: Tensor) -> Tensor:
 def blur(images: Tensor, weights: Tensor) -> Tensor:
     """Three boxes along the rows, then three along the columns, each rounded to a level; edge pixels repeat outwards.
 
-    Equals Pillow's ``ImageFilter.GaussianBlur`` bit for bit. torchvision's blur of tensors is one true Gaussian, cut
-    at the kernel size.
+    Equals Pillow's ``ImageFilter.GaussianBlur`` bit for bit. torchvision's blur of tensors is one true Gaussian over
+    reflected edges: the edges differ visibly, the inside by a few levels.
 
     Args:
         images: uint8 (B, C, H, W).

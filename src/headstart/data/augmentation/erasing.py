@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from headstart.data.augmentation.rectangles import draw_rectangles, uniform, whole_below
-from headstart.data.augmentation.rows import where_wanted
+from headstart.data.augmentation.rows import gathers, where_wanted
 
 __all__ = ["draw_erased", "erase", "noise"]
 
@@ -44,6 +44,7 @@ def erase(images: Tensor, erased: Tensor) -> Tensor:
     Returns:
         float (B, C, H, W).
     """
+    images = images.clone() if gathers(images.device) else images
     return where_wanted(_erase, images, lambda: erased[:, 2] > 0, erased)
 
 

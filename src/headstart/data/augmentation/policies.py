@@ -44,7 +44,8 @@ def settings(policy: str, magnitude: float, size: tuple[int, int]) -> list[Setti
     Args:
         policy: "randaugment" or "trivialaugment".
         magnitude: 0 to 30, for RandAugment alone; between whole numbers, the range is interpolated.
-        size: (H, W). RandAugment translates by up to 150/331 of the side, TrivialAugment by up to 32 pixels.
+        size: (H, W). RandAugment translates by up to 150/331 of the side, TrivialAugment by up to 32 pixels whatever
+            the size: out of sight at 32 × 32.
     """
     if policy == "randaugment":
         reach = (150.0 / 331.0 * size[1], 150.0 / 331.0 * size[0])

@@ -47,6 +47,8 @@ def apply_round(images: Tensor, draws: Draws, number: int, possible: Collection[
         found = sorted(family.intersection(possible))
         return [[kind] for kind in found] if gathers(images.device) else [found] if found else []
 
+    if gathers(images.device):
+        images = images.clone()
     if Kind.MOVE in possible:
         matrices = draws.integers(f"{number}.matrix")
         images = where_wanted(partial(move, fill=fill), images, among([Kind.MOVE]), matrices)

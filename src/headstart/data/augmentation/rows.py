@@ -27,6 +27,8 @@ def where_wanted(
     batch, whose shapes do not depend on the draws. Both give the same, as an operation goes row by row and its choices
     are such that it leaves a row alone that does not want it.
 
+    On a CPU the images are written into: hand over a copy of the caller's.
+
     Args:
         operation: of images (b, C, H, W) and of each choice (b, …), for any b; gives (b, C, H, W).
         images: (B, C, H, W).
@@ -43,4 +45,4 @@ def where_wanted(
         return images
     if len(rows) == len(images):
         return operation(images, *choices)
-    return images.index_copy(0, rows, operation(images[rows], *(choice[rows] for choice in choices)))
+    return images.index_copy_(0, rows, operation(images[rows], *(choice[rows] for choice in choices)))

@@ -21,7 +21,7 @@ def tabulate(images: Tensor, kinds: Tensor, masks: Tensor, thresholds: Tensor, p
     Posterize: level & mask. Solarize: 255 − level from the threshold on. Autocontrast: the least and greatest level of
     a channel become 0 and 255. Equalize: the levels of a channel become equally common. All four equal
     Pillow's bit for bit (where a device lacks float64, autocontrast within 1 level). On tensors, torchvision's
-    autocontrast rounds otherwise, by 1 level, and its equalize likewise.
+    autocontrast differs by 1 level in a few pixels, where a quotient is whole; the others are the same.
 
     Args:
         images: uint8 (B, C, H, W).
