@@ -4,11 +4,11 @@
     python benchmarks/augmentation.py --device cuda --out results/augmentation-cuda.json
 
 The recipe is crops (padding an eighth of the side), flips, and 2 of RandAugment's operations at magnitude 9; at 32
-pixels beside a training step of the small ViT (width 96, 4 blocks, patches of 4). "Dense" is what runs on a GPU: all
-operations on all images. kornia's RandAugment draws its operations for the whole batch, ours and torchvision's for
-each image. They take turns, repeat by repeat; medians, after warm-up, with the device waited for at both ends.
-Operations are counted as tensor operations that are no views, draws included; waits are those that need a value from
-the device. Without kornia (``pip install kornia``) or torchvision, theirs are skipped.
+pixels beside a training step of the small ViT (width 96, 4 blocks, patches of 4), with it and without. "Dense" is what
+runs on a GPU: all operations on all images. kornia's RandAugment draws its operations for the whole batch, ours and
+torchvision's for each image. They take turns, repeat by repeat; medians, after warm-up, with the device waited for at
+both ends. Operations are counted as tensor operations that are no views, draws included; waits are those that need a
+value from the device. Without kornia (``pip install kornia``) or torchvision, theirs are skipped.
 """
 
 from __future__ import annotations
@@ -98,29 +98,22 @@ def torchvisions(images: Tensor, pad: int) -> Callable[[], object]:
     return lambda: torch.stack([pipeline(picture) for picture in pictures])
 
 
-def training_step(batch: int, device: str) -> Callable[[], object]:
-    model = create_vit("tiny", width=96, depth=4, heads=3, image_size=32, patch_size=4).to(device)
-    images, labels = torch.randn(batch, 3, 32, 32, device=device), torch.randint(10, (batch,), device=device)
+def training_steps(images: Tensor, augment: Callable[[], object]) -> dict[str, Callable[[], object]]:
+    """A step on images as they are, and one on images augmented just before, when the last step left caches cold."""
+    model = create_vit("tiny", width=96, depth=4, heads=3, image_size=32, patch_size=4).to(images.device)
+    labels = torch.randint(10, (len(images),), device=images.device)
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
 
-    def run() -> None:
-        F.cross_entropy(model(images), labels).backward()
+    def step(batch: Tensor) -> None:
+        F.cross_entropy(model(batch.float().div_(128).sub_(1)), labels).backward()
         optimizer.step()
         optimizer.zero_grad()
 
-    return run
+    return {"training step": lambda: step(images), "training step with ours": lambda: step(augment())}
 
 
-def speeds(size: int, device: str, repeats: int, others: list[str]) -> list[dict]:
-    images = pictures(BATCHES[size], size).to(device)
-    augmentation = Augmentation(crop=size // 8, flip=True, policy="randaugment", magnitude=LEVEL)
-    run = {"ours": ours(images, augmentation, False), "ours, dense": ours(images, augmentation, True)}
-    if "kornia" in others:
-        run["kornia"] = kornias(images, size // 8)
-    if "torchvision" in others:
-        run["torchvision on Pillow"] = torchvisions(images, size // 8)
-    if size == 32:
-        run["training step"] = training_step(len(images), device)
+def in_turn(run: dict[str, Callable[[], object]], device: str, repeats: int) -> dict[str, float]:
+    """Median seconds of each."""
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     seconds: dict[str, list[float]] = {name: [] for name in run}
     for repeat in range(-2, repeats):
@@ -131,9 +124,22 @@ def speeds(size: int, device: str, repeats: int, others: list[str]) -> list[dict
             wait()
             if repeat >= 0:
                 seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def speeds(size: int, device: str, repeats: int, others: list[str]) -> list[dict]:
+    images = pictures(BATCHES[size], size).to(device)
+    augmentation = Augmentation(crop=size // 8, flip=True, policy="randaugment", magnitude=LEVEL)
+    run = {"ours": ours(images, augmentation, False), "ours, dense": ours(images, augmentation, True)}
+    if "kornia" in others:
+        run["kornia"] = kornias(images, size // 8)
+    if "torchvision" in others:
+        run["torchvision on Pillow"] = torchvisions(images, size // 8)
+    medians = in_turn(run, device, repeats)
+    if size == 32:
+        medians |= in_turn(training_steps(images, run["ours"]), device, repeats)
     found = []
-    for name, values in seconds.items():
-        median = statistics.median(values)
+    for name, median in medians.items():
         row = {"pixels": size, "batch": len(images), "what": name, "ms": round(median * 1e3, 2)}
         row["images/s"] = round(len(images) / median)
         if name in ("ours, dense", "kornia"):
