@@ -166,3 +166,28 @@ def test_an_empty_folder_is_no_run(tmp_path: Path) -> None:
     result = call("inspect", tmp_path)
     assert result.exit_code == 2
     assert "there is no config.json in" in result.stderr
+
+
+def test_runs_can_be_trained_at_once_and_tracked_one_by_one(tmp_path: Path) -> None:
+    result = call(
+        "compare", "digits", "--init", "default,mimetic", "--seeds", 1, "--out", tmp_path, "--together", 2, *QUICK
+    )
+    assert result.exit_code == 0, result.output
+    assert "2 runs at once · pass 1/1 · loss" in result.output
+    assert json.loads((tmp_path / "mimetic/seed-0/result.json").read_text())["together"] == 2
+    for options, message in (
+        (["--together", 2, "--track", "tensorboard"], "trackers show one run at a time"),
+        (["--together", 2, "--cluster", "local"], "choose one"),
+        (["--track", "wanb"], "did you mean 'wandb'?"),
+    ):
+        result = call("compare", "digits", "--out", tmp_path / "other", *options, *QUICK)
+        assert result.exit_code == 2
+        assert message in " ".join(result.stderr.split())
+
+
+def test_under_torchrun_the_first_process_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from headstart.cli import common
+
+    assert not common.console().quiet
+    monkeypatch.setenv("RANK", "1")
+    assert common.console().quiet

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from headstart.errors import HeadstartError
 
-__all__ = ["app", "friendly", "show_paths"]
+__all__ = ["app", "console", "friendly", "show_paths"]
 
 EXAMPLES = """
 Examples:
@@ -102,6 +102,13 @@ def _root(
 
         typer.echo(f"headstart {versions()['headstart'] or '(run from source)'}")
         raise typer.Exit
+
+
+def console() -> Console:
+    """Where a command prints; under torchrun all processes run it, and the first one prints."""
+    from headstart.training.processes import leading
+
+    return Console(quiet=not leading())
 
 
 def show_paths(console: Console, paths: list[Path]) -> None:

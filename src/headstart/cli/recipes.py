@@ -39,7 +39,8 @@ def recipes(
         table.add_row(name, what, command)
     console.print(table)
     console.print(
-        "\nUse one with --recipe NAME, and change any of it with --set KEY=VALUE; headstart recipes NAME shows it in full.",
+        "\nUse one with --recipe NAME, and change any of it with --set KEY=VALUE; "
+        "headstart recipes NAME shows it in full.",
         markup=False,
         soft_wrap=True,
     )

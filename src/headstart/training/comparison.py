@@ -16,8 +16,10 @@ from headstart.initialization import resolve
 from headstart.training.build import build_dataset, build_model
 from headstart.training.engine import train
 from headstart.training.gathering import gather, note_machine
+from headstart.training.processes import leading
 from headstart.training.recipe import Recipe
 from headstart.training.run_folder import check, claim
+from headstart.training.tracking import check_trackers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,6 +70,7 @@ class Plan:
     runs: list[Run]
     console: Console | None
     save_every: float
+    track: tuple[str, ...] = ()
 
 
 Runner = Callable[[Plan], object]  # afterwards the runs are finished, each in its folder
@@ -83,12 +86,13 @@ def compare(
     on_start: Callable[[str, InitReport], object] | None = None,
     save_every: float = 60.0,
     runner: Runner | None = None,
+    track: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Train ``recipe`` from every arm (initialization) with every seed; write and return ``results.json``.
 
     Runs lie in ``out/ARM/seed-N``; finished ones are not repeated, so a comparison can be cut and continued,
     or given more arms and seeds later. ``on_start`` receives the arm's name and what its heads look at before
-    the first step, for its first seed. ``save_every`` is that of :func:`~headstart.training.train`.
+    the first step, for its first seed. ``save_every`` and ``track`` are those of :func:`~headstart.training.train`.
 
     ``runner`` takes the :class:`Plan` and sees to it that its runs are made: :func:`one_after_another` in this
     process unless given, or :class:`~headstart.training.cluster.Cluster`, which calls ``on_start`` in the jobs.
@@ -101,7 +105,7 @@ def compare(
     Raises :class:`~headstart.errors.HeadstartError` before anything is written when an arm, the recipe or the
     folder does not fit.
     """
-    chosen = plan(recipe, arms, seeds, out, console=console, on_start=on_start, save_every=save_every)
+    chosen = plan(recipe, arms, seeds, out, console=console, on_start=on_start, save_every=save_every, track=track)
     (runner or one_after_another)(chosen)
     return gather(chosen)
 
@@ -115,6 +119,7 @@ def plan(
     console: Console | None = None,
     on_start: Callable[[str, InitReport], object] | None = None,
     save_every: float = 60.0,
+    track: Sequence[str] = (),
 ) -> Plan:
     """Everything that can be wrong with a comparison, found before anything is written: see :func:`compare`."""
     out, arms, seeds = Path(out), list(arms), list(seeds)
@@ -123,6 +128,7 @@ def plan(
             raise HeadstartError(f"expected one or more different {kind}s, got {values}.")
     for arm in arms:
         resolve(arm)
+    check_trackers(track)
     dataset = build_dataset(recipe)
     build_model(recipe, dataset)
     # init and seed are what a comparison varies; the rest is its config.
@@ -139,7 +145,7 @@ def plan(
         for seed in seeds
         for arm in arms
     ]
-    return Plan(recipe, arms, seeds, out, config, dataset, runs, console, save_every)
+    return Plan(recipe, arms, seeds, out, config, dataset, runs, console, save_every, tuple(track))
 
 
 def one_after_another(plan: Plan) -> None:
@@ -151,8 +157,9 @@ def one_after_another(plan: Plan) -> None:
 
     for run in plan.runs:
         began = replace(run, on_start=partial(started, run))
-        train_run(began, dataset=plan.dataset, console=plan.console, save_every=plan.save_every)
-    claim(plan.out, plan.config)
+        train_run(began, dataset=plan.dataset, console=plan.console, save_every=plan.save_every, track=plan.track)
+    if leading():
+        claim(plan.out, plan.config)
 
 
 def train_run(run: Run, **options: Any) -> None:
@@ -162,7 +169,7 @@ def train_run(run: Run, **options: Any) -> None:
     """
     finished = run.finished
     train(run.recipe, run.folder, on_start=run.on_start, **options)
-    if not finished:
+    if not finished and leading():
         note_machine(run.folder)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.initialization import resolve
 from headstart.training.files import write_json
+from headstart.training.processes import leading
 from headstart.training.provenance import command, commit, hardware, versions
 from headstart.training.recipe import config_hash
 from headstart.training.run_folder import read_json
@@ -50,8 +51,9 @@ def gather(plan: Plan) -> dict[str, Any]:
         "date": datetime.now(timezone.utc).date().isoformat(),
         "arms": rows,
     }
-    write_json(plan.out / "results.json", results)
-    return json.loads((plan.out / "results.json").read_text())
+    if leading():
+        write_json(plan.out / "results.json", results)
+    return json.loads(json.dumps(results))
 
 
 def note_machine(folder: Path) -> None:

@@ -27,7 +27,7 @@ class Job:
     """Trains one run in its folder; started again, it goes on there.
 
     submitit carries this object to the job as a pickle in the comparison's ``jobs`` folder. That is its transport
-    and none of our checkpoints, and it is small: the recipe as plain JSON, a path, and three settings. ``on_start``
+    and none of our checkpoints, and it is small: the recipe as plain JSON, a path, and a few settings. ``on_start``
     goes along as it is; where it is no function of a module, with what it refers to.
 
     Args:
@@ -35,12 +35,15 @@ class Job:
         save_every: seconds between checkpoints inside a pass.
         threads: CPU threads that torch uses; None leaves the choice to torch.
         device: what ``CUDA_VISIBLE_DEVICES`` should be; None leaves it as the job has it.
+        track: trackers, as for :func:`~headstart.training.train`.
     """
 
-    def __init__(self, run: Run, save_every: float, threads: int | None, device: str | None) -> None:
+    def __init__(
+        self, run: Run, save_every: float, threads: int | None, device: str | None, track: tuple[str, ...] = ()
+    ) -> None:
         self.arm, self.recipe, self.on_start = run.arm, run.recipe.model_dump(mode="json"), run.on_start
         self.folder, self.save_every = str(run.folder.absolute()), save_every
-        self.threads, self.device = threads, device
+        self.threads, self.device, self.track = threads, device, track
 
     def __call__(self) -> None:
         """What the job does."""
@@ -50,7 +53,7 @@ class Job:
             torch.set_num_threads(self.threads)
         run = Run(self.arm, Recipe(**self.recipe), Path(self.folder), self.on_start)
         with _requeued():
-            train_run(run, console=Console(), save_every=self.save_every)
+            train_run(run, console=Console(), save_every=self.save_every, track=self.track)
 
     def checkpoint(self) -> DelayedSubmission:
         """What submitit should run when the job begins again: the same. The run folder knows from where."""

@@ -68,7 +68,7 @@ def photos() -> Recipe:
     Measured: not yet.
     """
     return Recipe(
-        dataset="photos",
+        dataset="flowers102",  # or your own
         image_size=224,
         width=96,
         depth=4,

@@ -45,6 +45,8 @@ class Together:
 
     def __call__(self, plan: Plan) -> None:
         """Train what is not finished yet."""
+        if plan.track:
+            raise HeadstartError("trackers show one run at a time; leave --track or --together out.")
         claim(plan.out, plan.config)
         for run in plan.runs:
             if not run.finished and run.folder.is_dir() and newest_pass(run.folder) is not None:

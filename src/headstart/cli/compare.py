@@ -1,0 +1,156 @@
+"""Compare initializations: here, many runs at once, or as jobs of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from headstart.cli.common import app, console, friendly, show_paths
+from headstart.cli.options import (
+    Data,
+    Fraction,
+    Limit,
+    Named,
+    Out,
+    PerClass,
+    SaveEvery,
+    Set,
+    Track,
+    chosen_recipe,
+    named_trackers,
+)
+from headstart.errors import HeadstartError
+
+if TYPE_CHECKING:
+    from headstart.initialization import InitReport
+    from headstart.training import Recipe
+    from headstart.training.comparison import Runner
+
+Arms = Annotated[str, typer.Option("--init", help="Initializations, separated by commas.")]
+Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Seeds per initialization.")]
+Seed = Annotated[int, typer.Option("--seed", help="The (first) seed.")]
+Kind = Annotated[str | None, typer.Option("--cluster", metavar="slurm|local", help="A job for each run.")]
+ClusterSet = Annotated[
+    list[str] | None,
+    typer.Option("--cluster-set", metavar="KEY=VALUE", help="partition=gpu, time=120 (minutes), jobs=4 …; repeatable."),
+]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Submit the jobs and return.")]
+AtOnce = Annotated[
+    int | None, typer.Option("--together", min=2, metavar="N", help="Train N runs at once on one device.")
+]
+
+
+@app.command()
+@friendly
+def demo(out: Out = None, seeds: Seeds = 3, set_: Set = None) -> None:
+    """Default, mimetic and impulse on real handwritten digits: a few CPU minutes, no download."""
+    from headstart.training import named_recipe
+
+    recipe = named_recipe("digits").override(set_ or [])
+    _compare(recipe, ["default", "mimetic", "impulse"], list(range(seeds)), out or Path("runs/demo"))
+
+
+@app.command()
+@friendly
+def compare(
+    dataset: Data,
+    init: Arms = "default,mimetic,impulse",
+    seeds: Seeds = 3,
+    seed: Seed = 0,
+    out: Out = None,
+    recipe: Named = None,
+    limit: Limit = None,
+    per_class: PerClass = None,
+    fraction: Fraction = None,
+    save_every: SaveEvery = 60.0,
+    set_: Set = None,
+    together: AtOnce = None,
+    cluster: Kind = None,
+    cluster_set: ClusterSet = None,
+    no_wait: NoWait = False,
+    track: Track = None,
+) -> None:
+    """Train each initialization with each seed on the same images in the same order; table, curves, heads."""
+    from headstart.training.cluster import Submitted
+
+    runner = _runner(together, cluster, cluster_set, no_wait)
+    fewer = {"limit": limit, "per_class": per_class, "fraction": fraction}
+    chosen = chosen_recipe(dataset, recipe, fewer, set_)
+    arms = [arm.strip() for arm in init.split(",")]
+    out = out or Path(f"runs/compare-{chosen.dataset_name}")
+    try:
+        _compare(chosen, arms, list(range(seed, seed + seeds)), out, save_every, runner, named_trackers(track))
+    except Submitted as told:
+        console().print(str(told), highlight=False, soft_wrap=True)
+
+
+def _runner(together: int | None, cluster: str | None, settings: list[str] | None, no_wait: bool) -> Runner | None:
+    from headstart.training.cluster import Cluster
+    from headstart.training.together import Together
+
+    if cluster is None and (settings or no_wait):
+        raise HeadstartError("--cluster-set and --no-wait need --cluster slurm or --cluster local.")
+    if cluster is not None and together is not None:
+        raise HeadstartError("--together trains many runs in one process, --cluster each in its own: choose one.")
+    if cluster is not None:
+        return Cluster(cluster, settings or [], wait=not no_wait)
+    return None if together is None else Together(together)
+
+
+def _compare(
+    recipe: Recipe,
+    arms: list[str],
+    seeds: list[int],
+    out: Path,
+    save_every: float = 60.0,
+    runner: Runner | None = None,
+    track: Sequence[str] = (),
+) -> None:
+    from headstart.reporting import draw_curves, rich_table
+    from headstart.training import compare
+    from headstart.training.processes import leading
+
+    shown = console()
+    results = compare(
+        recipe,
+        arms,
+        seeds,
+        out,
+        console=shown,
+        on_start=partial(_draw_heads, out.absolute()),
+        save_every=save_every,
+        runner=runner,
+        track=track,
+    )
+    if not leading():
+        return
+    curves = draw_curves(results, out / "curves.png")
+    _notes(shown, results)
+    shown.print(rich_table(results))
+    show_paths(shown, [out / "results.json", curves, *[_heads(out, arm) for arm in arms]])
+
+
+def _draw_heads(out: Path, arm: str, report: InitReport) -> None:
+    from headstart.reporting import save_figure
+
+    save_figure(report.figure(), _heads(out, arm))
+
+
+def _heads(out: Path, arm: str) -> Path:
+    from headstart.training import arm_folder
+
+    return out / f"heads-{arm_folder(arm)}.png"
+
+
+def _notes(shown: Console, results: dict[str, Any]) -> None:
+    if any("hardware" in run for arm in results["arms"] for run in arm["runs"]):
+        words = "runs were made on different hardware; results.json has it for each: compare seconds only among equals"
+        shown.print(words, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    for arm in results["arms"]:
+        for note in arm["runs"][0]["notes"]:
+            shown.print(f"{arm['name']}: {note}", style="dim", markup=False, highlight=False)
