@@ -4,7 +4,7 @@
     python benchmarks/augmentation.py --device cuda --out results/augmentation-cuda.json
 
 The recipe is crops (padding an eighth of the side), flips, and 2 of RandAugment's operations at magnitude 9; at 32
-pixels beside a training step of the small ViT (width 96, 4 blocks, patches of 4), with it and without. "Dense" is what
+pixels also between training steps of the small ViT (width 96, 4 blocks, patches of 4). "Dense" is what
 runs on a GPU: all operations on all images. kornia's RandAugment draws its operations for the whole batch, ours and
 torchvision's for each image. They take turns, repeat by repeat; medians, after warm-up, with the device waited for at
 both ends. Operations are counted as tensor operations that are no views, draws included; waits are those that need a
@@ -70,7 +70,7 @@ def to_pil(image: Tensor) -> Image.Image:
     return Image.fromarray(image.permute(1, 2, 0).cpu().numpy())
 
 
-def ours(images: Tensor, augmentation: Augmentation, dense: bool) -> Callable[[], object]:
+def ours(images: Tensor, augmentation: Augmentation, dense: bool) -> Callable[[], Tensor]:
     shape, generator = tuple(images.shape[1:]), torch.Generator().manual_seed(0)
 
     def run() -> Tensor:
@@ -98,18 +98,22 @@ def torchvisions(images: Tensor, pad: int) -> Callable[[], object]:
     return lambda: torch.stack([pipeline(picture) for picture in pictures])
 
 
-def training_steps(images: Tensor, augment: Callable[[], object]) -> dict[str, Callable[[], object]]:
-    """A step on images as they are, and one on images augmented just before, when the last step left caches cold."""
+def training(images: Tensor, augment: Callable[[], Tensor]) -> dict[str, Callable[[], object]]:
+    """Augmenting and a step on what it gives, in turn: after a step, caches are cold."""
     model = create_vit("tiny", width=96, depth=4, heads=3, image_size=32, patch_size=4).to(images.device)
     labels = torch.randint(10, (len(images),), device=images.device)
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    kept = {}
 
-    def step(batch: Tensor) -> None:
-        F.cross_entropy(model(batch.float().div_(128).sub_(1)), labels).backward()
+    def prepare() -> None:
+        kept["batch"] = augment()
+
+    def step() -> None:
+        F.cross_entropy(model(kept["batch"].float().div_(128).sub_(1)), labels).backward()
         optimizer.step()
         optimizer.zero_grad()
 
-    return {"training step": lambda: step(images), "training step with ours": lambda: step(augment())}
+    return {"ours, in training": prepare, "training step": step}
 
 
 def in_turn(run: dict[str, Callable[[], object]], device: str, repeats: int) -> dict[str, float]:
@@ -137,7 +141,7 @@ def speeds(size: int, device: str, repeats: int, others: list[str]) -> list[dict
         run["torchvision on Pillow"] = torchvisions(images, size // 8)
     medians = in_turn(run, device, repeats)
     if size == 32:
-        medians |= in_turn(training_steps(images, run["ours"]), device, repeats)
+        medians |= in_turn(training(images, run["ours"]), device, repeats)
     found = []
     for name, median in medians.items():
         row = {"pixels": size, "batch": len(images), "what": name, "ms": round(median * 1e3, 2)}
