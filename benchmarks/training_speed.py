@@ -1,0 +1,274 @@
+"""Images a second in training, side by side in one run: ours, ours compiled, timm's loader and step, and the ceiling.
+
+    python benchmarks/training_speed.py --out results/training-speed-cpu.json
+    python benchmarks/training_speed.py --device cuda --out results/training-speed-cuda.json
+
+All four train one ViT with the same batch, precision, optimizer and augmentation: random resized crop, mirroring and
+RandAugment (two operations, magnitude 9). *Ceiling* is the model's forward and backward pass on random tensors that lie
+on the device, without optimizer, clipping or data. *Ours* is the engine's own loop over a pass. *timm* is
+``timm.data.create_loader`` (worker processes that augment with Pillow) and the step of its training script; batches
+that its workers made while others were timed are thrown away first. The four take turns, round by round; ratios are
+medians over rounds of ratios within a round. Model FLOP utilisation is the model's own operations (forward and
+backward, counted by torch) over those of a large matrix product in the same precision, measured in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import shlex
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from headstart.data import Dataset, Split
+from headstart.training import Recipe
+from headstart.training.build import build_model
+from headstart.training.engine import _one_pass
+from headstart.training.feed import Feed
+from headstart.training.optimization import optimizers
+from headstart.training.processes import Processes
+from headstart.training.provenance import commit, hardware, versions
+from headstart.training.state import RunState
+
+MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+
+
+def random_dataset(count: int, size: int) -> Dataset:
+    """Images of smooth noise, so that what Pillow and we do to them is what is done to photographs."""
+    random = torch.Generator().manual_seed(0)
+    coarse = torch.rand(count, 3, size // 4, size // 4, generator=random)
+    images = F.interpolate(coarse, size=(size, size), mode="bicubic").clamp(0, 1).mul(255).to(torch.uint8)
+    train = Split(images, torch.randint(10, (count,), generator=random))
+    return Dataset("noise", tuple("0123456789"), train, train[:10], train[:10], MEAN, STD, flip_ok=True)
+
+
+class Ours:
+    """A pass of the engine's own loop."""
+
+    def __init__(self, recipe: Recipe, dataset: Dataset, processes: Processes) -> None:
+        model = build_model(recipe, dataset).to(processes.device)
+        self.feed = Feed(recipe, dataset.to(processes.device), processes, len(model.blocks))
+        self.state = RunState(model, optimizers([model], recipe), recipe, self.feed.steps_per_pass, processes)
+        self.network, self.processes = processes.prepare(model), processes
+        if recipe.compile:
+            model.compile()
+
+    def __call__(self) -> int:
+        self.state.begin_pass()
+        _one_pass(self.state, self.feed, self.network, self.processes, lambda _loss: None)
+        return self.feed.steps_per_pass
+
+
+class Ceiling:
+    """Forward and backward on random tensors."""
+
+    def __init__(self, recipe: Recipe, dataset: Dataset, processes: Processes, steps: int) -> None:
+        self.model = build_model(recipe, dataset).to(processes.device)
+        self.network, self.steps = processes.prepare(self.model), steps
+        if recipe.compile:
+            self.model.compile()
+        self.images = torch.randn(recipe.batch_size, *dataset.train.image_shape, device=processes.device)
+        self.labels = torch.randint(10, (recipe.batch_size,), device=processes.device)
+
+    def step(self) -> Tensor:
+        loss = F.cross_entropy(self.network(self.images), self.labels, label_smoothing=0.1)
+        loss.backward()
+        self.model.zero_grad()
+        return loss
+
+    def __call__(self) -> int:
+        for _ in range(self.steps):
+            self.step()
+        return self.steps
+
+
+class Timm:
+    """timm's loader, and the step of its training script."""
+
+    def __init__(self, recipe: Recipe, dataset: Dataset, processes: Processes, steps: int, workers: int) -> None:
+        from PIL import Image
+        from timm.data import create_loader
+        from timm.optim import create_optimizer_v2
+        from timm.utils import dispatch_clip_grad
+
+        pictures = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in dataset.train.images]
+
+        class Pictures(torch.utils.data.Dataset[tuple[Any, int]]):
+            transform: Callable[[Any], Any] | None = None
+
+            def __len__(self) -> int:
+                return len(pictures)
+
+            def __getitem__(self, index: int) -> tuple[Any, int]:
+                assert self.transform is not None
+                return self.transform(pictures[index]), int(dataset.train.labels[index])
+
+        self.cuda = processes.device.type == "cuda"
+        self.loader = create_loader(
+            Pictures(),
+            input_size=dataset.train.image_shape,
+            batch_size=recipe.batch_size,
+            is_training=True,
+            use_prefetcher=self.cuda,
+            auto_augment="rand-m9-n2",
+            color_jitter=None,
+            mean=MEAN,
+            std=STD,
+            num_workers=workers,
+            persistent_workers=True,
+            device=processes.device,
+            **({"pin_memory": True} if self.cuda else {}),
+        )
+        self.model = build_model(recipe, dataset).to(processes.device)
+        self.network, self.steps, self.ahead = processes.prepare(self.model), steps, 2 * workers
+        self.optimizer = create_optimizer_v2(self.model, opt="adamw", lr=recipe.lr, weight_decay=recipe.weight_decay)
+        self.loss, self.clip = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing), dispatch_clip_grad
+        self.batches = self._forever()
+
+    def _forever(self) -> Iterator[tuple[Tensor, Tensor]]:
+        while True:
+            yield from self.loader
+
+    def drain(self) -> None:
+        """Throw away what was made while others were timed."""
+        for _ in range(self.ahead):
+            next(self.batches)
+
+    def __call__(self) -> int:
+        self.network.train()
+        for _ in range(self.steps):
+            images, labels = next(self.batches)
+            loss = self.loss(self.network(images), labels)
+            loss.backward()
+            self.clip(self.model.parameters(), 1.0)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        return self.steps
+
+
+def let_timm_be_imported() -> None:
+    """torchvision beside a CPU wheel of torch lacks operators that timm never calls: tests/conftest.py declares them."""
+    path = Path(__file__).parents[1] / "tests/conftest.py"
+    spec = importlib.util.spec_from_file_location("conftest", path)
+    assert spec is not None and spec.loader is not None
+    sys.modules["conftest"] = module = importlib.util.module_from_spec(spec)
+    threads = torch.get_num_threads()
+    spec.loader.exec_module(module)
+    torch.set_num_threads(threads)
+
+
+def timed(way: Callable[[], int], batch: int, processes: Processes) -> float:
+    """Images a second."""
+    processes.synchronize()
+    start = time.perf_counter()
+    steps = way()
+    processes.synchronize()
+    return steps * batch / (time.perf_counter() - start)
+
+
+def operations(ceiling: Ceiling) -> int:
+    """Of a forward and backward pass, for one image."""
+    # The fused kernels of attention are not counted everywhere; the plain one is.
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        ceiling.step()
+    return counter.get_total_flops() // len(ceiling.images)
+
+
+def matrix_product(processes: Processes) -> float:
+    """Operations a second of a large matrix product."""
+    cuda = processes.device.type == "cuda"
+    kind = torch.bfloat16 if processes.accelerator.mixed_precision == "bf16" else torch.float32
+    side, repeats = (8192, 50) if cuda else (2048, 5)
+    one, other = (torch.randn(side, side, device=processes.device, dtype=kind) for _ in range(2))
+    rates = []
+    for _ in range(4):
+        processes.synchronize()
+        start = time.perf_counter()
+        for _ in range(repeats):
+            one @ other
+        processes.synchronize()
+        rates.append(2 * side**3 * repeats / (time.perf_counter() - start))
+    return max(rates)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--model", choices=("small", "tiny"), help="width 96 and depth 4 (CPU), or ViT-Ti (CUDA)")
+    parser.add_argument("--batch", type=int, help="128 on a CPU, 512 on CUDA")
+    parser.add_argument("--steps", type=int, help="in each round")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--workers", type=int, default=None, help="timm's processes; as many as cores")
+    parser.add_argument("--ways", default="ours,compiled,timm", help="what is timed against the ceiling")
+    parser.add_argument("--out", type=Path, help="a JSON file to write")
+    args = parser.parse_args()
+    cuda = args.device == "cuda"
+    small = (args.model or ("tiny" if cuda else "small")) == "small"
+    batch, steps = args.batch or (512 if cuda else 128), args.steps or (50 if cuda else 5)
+    recipe = Recipe(
+        dataset="noise", batch_size=batch, patch_size=4, resized_crop=0.08, flip=True, augment="randaugment", magnitude=9,
+        **({"width": 96, "depth": 4, "heads": 3} if small else {"model": "tiny"}),
+    )  # fmt: skip
+    processes = Processes("auto" if cuda else "float32")
+    dataset = random_dataset(batch * steps, 32)
+    compiled = recipe.override(["compile=true"])
+    workers = args.workers or hardware()["cores"]
+    ways: dict[str, Callable[[], int]] = {"ceiling": Ceiling(recipe, dataset, processes, steps)}
+    wanted = args.ways.split(",")
+    if "ours" in wanted:
+        ways["ours"] = Ours(recipe, dataset, processes)
+    if "compiled" in wanted:
+        ways["ceiling, compiled"] = Ceiling(compiled, dataset, processes, steps)
+        ways["ours, compiled"] = Ours(compiled, dataset, processes)
+    if "timm" in wanted:
+        let_timm_be_imported()
+        ways["timm"] = Timm(recipe, dataset, processes, steps, workers)
+    for way in ways.values():  # warm-up: kernels, compilation, worker processes
+        way()
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(args.rounds):
+        for name, way in ways.items():
+            if isinstance(way, Timm):
+                way.drain()
+            found[name].append(timed(way, batch, processes))
+        print(*(f"{name} {rates[-1]:,.0f}" for name, rates in found.items()), sep=" · ", flush=True)
+    ceiling = ways["ceiling"]
+    assert isinstance(ceiling, Ceiling)
+    flops, peak = operations(ceiling), matrix_product(processes)
+
+    def ratio(name: str, other: str) -> float:
+        return statistics.median(a / b for a, b in zip(found[name], found[other], strict=True))
+
+    rows = []
+    for name, rates in found.items():
+        rate = statistics.median(rates)
+        row = {"way": name, "images/s": round(rate, 1), "of the ceiling": round(ratio(name, "ceiling"), 3)}
+        if name == "ours, compiled":
+            row["of the compiled ceiling"] = round(ratio(name, "ceiling, compiled"), 3)
+        if "timm" in found:
+            row["times timm"] = round(ratio(name, "timm"), 2)
+        rows.append(row | {"FLOP utilisation": round(rate * flops / peak, 3), "rounds": [round(r, 1) for r in rates]})
+        print({key: value for key, value in rows[-1].items() if key != "rounds"})
+    if args.out:
+        about: dict[str, Any] = {"command": shlex.join(["python", "benchmarks/training_speed.py", *sys.argv[1:]])}
+        about |= {"hardware": hardware(), "versions": versions(), "commit": commit(), "device": args.device}
+        about |= {"model": {"width": 96, "depth": 4, "heads": 3} if small else "ViT-Ti", "patch": 4, "pixels": 32}
+        about |= {"batch": batch, "steps": steps, "workers of timm": workers}
+        about |= {"precision": processes.accelerator.mixed_precision.replace("no", "float32")}
+        about |= {"operations an image": flops, "operations a second of a matrix product": round(peak)}
+        args.out.write_text(json.dumps({**about, "rows": rows}, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()
