@@ -158,7 +158,7 @@ class Timm:
 
 
 def let_timm_be_imported() -> None:
-    """torchvision beside a CPU wheel of torch lacks operators that timm never calls: tests/conftest.py declares them."""
+    """Beside a CPU wheel of torch, torchvision lacks operators that timm never calls; tests/conftest.py declares them."""
     path = Path(__file__).parents[1] / "tests/conftest.py"
     spec = importlib.util.spec_from_file_location("conftest", path)
     assert spec is not None and spec.loader is not None
@@ -217,7 +217,7 @@ def main() -> None:
     small = (args.model or ("tiny" if cuda else "small")) == "small"
     batch, steps = args.batch or (512 if cuda else 128), args.steps or (50 if cuda else 5)
     recipe = Recipe(
-        dataset="noise", batch_size=batch, patch_size=4, resized_crop=0.08, flip=True, augment="randaugment", magnitude=9,
+        dataset="noise", batch_size=batch, patch_size=4, resized_crop=0.08, flip=True, augment="randaugment",
         **({"width": 96, "depth": 4, "heads": 3} if small else {"model": "tiny"}),
     )  # fmt: skip
     processes = Processes("auto" if cuda else "float32")
