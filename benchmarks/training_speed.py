@@ -158,7 +158,7 @@ class Timm:
 
 
 def let_timm_be_imported() -> None:
-    """Beside a CPU wheel of torch, torchvision lacks operators that timm never calls; tests/conftest.py declares them."""
+    """Beside a CPU wheel of torch, torchvision lacks operators that timm never calls; tests/conftest.py has them."""
     path = Path(__file__).parents[1] / "tests/conftest.py"
     spec = importlib.util.spec_from_file_location("conftest", path)
     assert spec is not None and spec.loader is not None

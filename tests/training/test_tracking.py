@@ -53,6 +53,24 @@ def test_trackers_are_ended_however_the_run_ends(tmp_path: Path, monkeypatch: py
     assert logged == ({"loss": 1.5}, 7)
 
 
+def test_a_tracker_that_can_not_begin_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from accelerate import tracking as accelerated
+
+    class Broken:
+        def __init__(self, **_: Any) -> None: ...
+
+        def start(self) -> None:
+            raise OSError("no server at 127.0.0.1\nand more")
+
+    monkeypatch.setitem(accelerated.LOGGER_TYPE_TO_CLASS, "mlflow", Broken)
+    monkeypatch.setattr(module, "find_spec", lambda name: name)
+    told = pytest.raises(
+        HeadstartError, match=r"'mlflow' could not begin \(OSError: no server at 127.0.0.1\); set it up"
+    )
+    with told, tracking(["mlflow"], "run", tmp_path, {}):
+        pass
+
+
 def test_unknown_and_missing_trackers_are_told_before_anything_is_written(tiny: Recipe, tmp_path: Path) -> None:
     with pytest.raises(HeadstartError, match="unknown tracker 'tensorbord': did you mean 'tensorboard'"):
         train(tiny, tmp_path / "run", track=["tensorbord"])

@@ -52,7 +52,7 @@ def tracking(names: Sequence[str], title: str, out: Path, config: Mapping[str, A
     Accelerate's own trackers: ``tensorboard`` writes under ``out``, ``mlflow`` where MLFLOW_TRACKING_URI says (else in
     the working directory), ``wandb`` and ``trackio`` into their project ``headstart``, all under the name ``title``.
 
-    Raises :class:`~headstart.errors.HeadstartError` for a tracker that is not known or not installed.
+    Raises :class:`~headstart.errors.HeadstartError` for a tracker that is not known, not installed, or can't begin.
     """
     check_trackers(names)
     if not names:
@@ -70,7 +70,14 @@ def tracking(names: Sequence[str], title: str, out: Path, config: Mapping[str, A
     try:
         for name in names:
             tracker = LOGGER_TYPE_TO_CLASS[name](**options[name])
-            tracker.start()
+            try:
+                tracker.start()
+            except Exception as error:  # whatever a tracker's own library raises
+                reason = f"{type(error).__name__}: {error}".splitlines()[0]
+                raise HeadstartError(
+                    f"tracker {name!r} could not begin ({reason}); set it up as its own documentation says, or leave "
+                    f"--track {name} out."
+                ) from error
             begun.append(tracker)
             # Trackers take numbers, words and truth values; what is none of these is shown as a word.
             plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in config.items()}
