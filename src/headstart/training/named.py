@@ -20,7 +20,8 @@ def digits() -> Recipe:
 
     Command: ``headstart demo``.
 
-    Measured: not yet.
+    Measured (results/digits.json): 79.5 ± 1.6 % from default, 98.2 ± 0.8 % from impulse (test accuracy, n = 3), 6 s a
+    run on 2 CPU cores, 2026-11-26.
     """
     return Recipe(
         dataset="digits",
@@ -78,7 +79,7 @@ def photos() -> Recipe:
         flip=True,
         augment="3augment",
         color_jitter=0.3,
-        passes=60,
+        passes=40,
         batch_size=64,
         lr=1e-3,
     )
