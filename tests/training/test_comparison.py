@@ -6,8 +6,8 @@ import pytest
 
 from headstart.errors import HeadstartError
 from headstart.training import Recipe, arm_folder, compare, comparison
-from headstart.training.provenance import command
 from headstart.training.named import cifar10_small, digits
+from headstart.training.provenance import command
 from headstart.training.statistics import mean_and_sd, paired_difference
 
 SPEC = "impulse:solver=rotation:sharpness=0.5"

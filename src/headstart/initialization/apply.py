@@ -18,9 +18,10 @@ from headstart.initialization.norm_matched import NormMatched
 from headstart.initialization.options import shift_mlp, whiten_patches
 from headstart.initialization.pretrained import check_untrained
 from headstart.initialization.report import InitReport, look
-from headstart.initialization.scheme import Aim, Scheme, parse
+from headstart.initialization.scheme import Aim, Scheme
 from headstart.initialization.spectrum import predicted_gain
 from headstart.initialization.values import content_std
+from headstart.specs import parse_spec
 
 __all__ = ["init_", "measure", "names", "resolve"]
 
@@ -43,7 +44,7 @@ def resolve(scheme: str | Scheme) -> Scheme:
         return scheme
     if not isinstance(scheme, str):
         raise HeadstartError(f"scheme must be a name or a Scheme, got {type(scheme).__name__}.")
-    return parse(scheme, SCHEMES)
+    return parse_spec(scheme, "scheme", SCHEMES)
 
 
 def init_(

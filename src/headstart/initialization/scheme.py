@@ -6,7 +6,6 @@ defaults: ``impulse:solver=decoder:sharpness=0.5``.
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,10 +13,10 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from headstart.attention import AttentionView
-from headstart.errors import HeadstartError, unknown
 from headstart.initialization.draw import Draw
+from headstart.specs import write_value
 
-__all__ = ["Aim", "Scheme", "parse"]
+__all__ = ["Aim", "Scheme"]
 
 
 @dataclass
@@ -53,7 +52,7 @@ class Scheme:
 
     @property
     def spec(self) -> str:
-        """The scheme as text, from which :func:`parse` makes it again."""
+        """The scheme as text, from which :func:`~headstart.specs.parse_spec` makes it again."""
         changed = [
             f"{f.name}={_write(getattr(self, f.name))}"
             for f in dataclasses.fields(self)
@@ -66,49 +65,9 @@ class Scheme:
         raise AssertionError(f"{type(self).__name__} must define apply")
 
 
-def parse(text: str, schemes: dict[str, type[Scheme]]) -> Scheme:
-    """The scheme that ``text`` names; raises for an unknown name or field, listing the near ones."""
-    name, *options = text.strip().split(":")
-    if name not in schemes:
-        raise unknown("scheme", name, schemes)
-    scheme = schemes[name]
-    fields = {f.name: f for f in dataclasses.fields(scheme)}
-    values: dict[str, Any] = {}
-    for option in options:
-        key, equals, value = option.partition("=")
-        if not equals:
-            raise HeadstartError(f"scheme {text!r}: expected name:key=value:key=value, got {option!r}.")
-        if key not in fields:
-            raise unknown(f"option of scheme {name!r}", key, fields)
-        values[key] = _read(value)
-        default = _default(fields[key])
-        if isinstance(default, (bool, int, float)) and not _same_kind(values[key], default):
-            raise HeadstartError(f"scheme {text!r}: {key} must be a {type(default).__name__}, got {value!r}.")
-    return scheme(**values)
-
-
 def _default(field: dataclasses.Field) -> Any:
     return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
-def _same_kind(value: Any, default: Any) -> bool:
-    if isinstance(default, bool) or isinstance(value, bool):
-        return isinstance(value, bool) and isinstance(default, bool)
-    if isinstance(default, int):
-        return isinstance(value, int)
-    return isinstance(value, (int, float))
-
-
-def _read(value: str) -> Any:
-    if "/" in value:
-        return tuple(_read(part) for part in value.split("/"))
-    try:
-        return ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return value
-
-
 def _write(value: Any) -> str:
-    if isinstance(value, Scheme):
-        return value.name
-    return "/".join(map(_write, value)) if isinstance(value, tuple) else str(value)
+    return value.name if isinstance(value, Scheme) else write_value(value)

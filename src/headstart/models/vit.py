@@ -168,15 +168,18 @@ class VisionTransformer(nn.Module):
             x = block(x, None if draws is None else draws[:, index])
         return self.norm(x)
 
+    def forward_head(self, tokens: Tensor) -> Tensor:
+        """Logits, (B, classes), of the tokens of :meth:`forward_features`."""
+        x = tokens[:, 0] if self.pool == "class" else tokens[:, self.num_prefix_tokens :].mean(dim=1)
+        return self.head(self.fc_norm(x))
+
     def forward(self, x: Tensor, draws: Tensor | None = None) -> Tensor:
         """Logits, (B, classes).
 
         ``draws``: uniform (B, depth, 2), which branches are dropped in training when ``drop_path`` is above nought.
         A caller that hands them in decides all randomness of a step; without them the global random state does.
         """
-        x = self.forward_features(x, draws)
-        x = x[:, 0] if self.pool == "class" else x[:, self.num_prefix_tokens :].mean(dim=1)
-        return self.head(self.fc_norm(x))
+        return self.forward_head(self.forward_features(x, draws))
 
 
 def create_vit(

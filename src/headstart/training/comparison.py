@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.errors import HeadstartError
 from headstart.initialization import resolve
-from headstart.training.build import build_dataset, build_model
+from headstart.training.build import build_dataset
 from headstart.training.engine import train
 from headstart.training.gathering import gather, note_machine
 from headstart.training.processes import leading
 from headstart.training.recipe import Recipe
 from headstart.training.run_folder import check, claim
 from headstart.training.tracking import check_trackers
+from headstart.training.trainee import build_trainee
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -130,7 +131,7 @@ def plan(
         resolve(arm)
     check_trackers(track)
     dataset = build_dataset(recipe)
-    build_model(recipe, dataset)
+    build_trainee(recipe, dataset)
     # init and seed are what a comparison varies; the rest is its config.
     config = {key: value for key, value in recipe.portable().items() if key not in ("init", "seed")}
     check(out, config)

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from headstart.data import Dataset, Split, normalize
 from headstart.data.fetching import fetch, fits
+from headstart.evaluation import cost
 from headstart.initialization import resolve
-from headstart.training.build import build_dataset, build_model
+from headstart.training.build import build_dataset
 from headstart.training.checkpoint import save_weights
 from headstart.training.divergence import Diverged
 from headstart.training.feed import Feed
@@ -36,6 +37,7 @@ from headstart.training.state import RunState
 from headstart.training.step_back import step_back
 from headstart.training.stopping import StopSignals
 from headstart.training.tracking import Tracking, check_trackers, tracking
+from headstart.training.trainee import Trainee, build_trainee
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -100,7 +102,7 @@ def train(
 
 
 def _title(recipe: Recipe) -> str:
-    return f"{recipe.init} seed {recipe.seed}"
+    return f"{'+'.join([recipe.init, *recipe.methods])} seed {recipe.seed}"
 
 
 def _train(
@@ -114,13 +116,15 @@ def _train(
     save_every: float,
     tracked: Tracking,
 ) -> None:
-    model = build_model(recipe, dataset).to(processes.device)
-    feed = Feed(recipe, dataset, processes, len(model.blocks))
+    trainee = build_trainee(recipe, dataset).to(processes.device)
+    model = trainee.model
+    feed = Feed(recipe, dataset, processes, len(model.blocks), trainee.draws)
     kept = Kept(out, config_hash(config))
     found = kept.newest()
     if found is None:
         start(model, recipe, dataset, out, config, on_start, write=processes.first)
-    state = RunState(model, optimizers([model], recipe), recipe, feed.steps_per_pass, processes)
+    trained = optimizers([model, trainee.methods], recipe)
+    state = RunState(model, trained, recipe, feed.steps_per_pass, processes, trainee.methods)
     if found is not None:
         state.restore(*found)
     if processes.first:
@@ -128,7 +132,7 @@ def _train(
             kept.save_pass(state.tensors(), state.meta())
         else:
             write_lines(out / "history.jsonl", state.history)  # a kill may have come between the two files
-    network = processes.prepare(model)
+    network = processes.prepare(trainee)
     if recipe.compile:
         model.compile()
     final = processes.prepare_evaluation(state.final)
@@ -136,6 +140,7 @@ def _train(
     pieces = feed.batch_size // piece
 
     def evaluate(split: Split) -> float:
+        trainee.update(state.step / state.steps)
         with names_fitting_batch("eval_batch", recipe.eval_batch, partial(try_evaluation, model, dataset)):
             return accuracy(final, split, dataset, recipe.eval_batch, processes)
 
@@ -158,7 +163,7 @@ def _train(
             attempt = partial(try_step, model, state.optimizers, dataset)
             try:
                 with names_fitting_batch("batch_size", piece, attempt, pieces=pieces, accumulate=recipe.accumulate):
-                    _one_pass(state, feed, network, processes, after_step)
+                    _one_pass(state, feed, trainee, network, processes, after_step)
                 state.gather()
                 state.check(len(dataset.classes))
             except Diverged as wrong:
@@ -185,13 +190,14 @@ def _train(
             saving.agree()
             saving.stop_if_asked(f"after pass {row['pass']} of {recipe.passes}, saved in {out}")
 
-    history = state.history
+    history, size = state.history, cost(state.final, dataset.train.image_shape)
     result = {
         "val_accuracy": history[-1]["val_accuracy"],
         "test_accuracy": evaluate(dataset.test),
         "seconds": sum(row["seconds"] for row in history),
         "images_per_second": len(history) / sum(1 / row["images_per_second"] for row in history),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "parameters": size.parameters,
+        "flops": size.flops,
     }
     if state.backs:
         result["step_backs"] = state.backs
@@ -204,6 +210,7 @@ def _train(
 def _one_pass(
     state: RunState,
     feed: Feed,
+    trainee: Trainee,
     network: nn.Module,
     processes: Processes,
     after_step: Callable[[Tensor], object],
@@ -217,14 +224,15 @@ def _one_pass(
         for parts in feed.steps(state.number, state.done):
             torch.manual_seed(stream_seed(recipe.seed, f"layers of process {processes.rank}", state.step))
             state.set_rate()
+            trainee.update(state.step / state.steps)
             loss = torch.zeros((), device=processes.device)
             correct = torch.zeros((), dtype=torch.int64, device=processes.device)
             for index, part in enumerate(parts, 1):
                 # Gradients are averaged over the processes once, with the last part.
                 with nullcontext() if index == recipe.accumulate else processes.accelerator.no_sync(network):
-                    logits = network(part.images, part.drops)
+                    logits, extra = network(part.images, part.drops, part.targets, part.draws)
                     share = F.cross_entropy(logits, part.targets, label_smoothing=recipe.label_smoothing)
-                    share = share / recipe.accumulate
+                    share = (share if extra is None else share + extra) / recipe.accumulate
                     share.backward()
                 loss += share.detach()
                 correct += (logits.detach().argmax(dim=1) == part.labels).sum()

@@ -32,12 +32,14 @@ class Part:
         targets: what the loss is taken to: int64 (b,), or float32 (b, classes) where images are mixed.
         labels: int64 (b,), of each image before it was mixed.
         drops: uniform (b, depth, 2) for stochastic depth, None without.
+        draws: uniform (b, k) for the methods, None without.
     """
 
     images: Tensor
     targets: Tensor
     labels: Tensor
     drops: Tensor | None
+    draws: Tensor | None = None
 
 
 def augmentation_of(recipe: Recipe, dataset: Dataset) -> Augmentation:
@@ -65,12 +67,14 @@ class Feed:
         dataset: on the processes' device, or on the host.
         processes: which rows of a batch are this one's.
         depth: blocks of the model, for the draws of stochastic depth.
+        draws: uniform numbers that the methods want for each image.
 
     Raises :class:`~headstart.errors.HeadstartError` when the batch can't be cut as the recipe and the processes ask.
     """
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, processes: Processes, depth: int) -> None:
-        self.recipe, self.dataset, self.device, self.depth = recipe, dataset, processes.device, depth
+    def __init__(self, recipe: Recipe, dataset: Dataset, processes: Processes, depth: int, draws: int = 0) -> None:
+        self.recipe, self.dataset, self.device = recipe, dataset, processes.device
+        self.depth, self.draws = depth, draws
         self.augmentation = augmentation_of(recipe, dataset)
         self.batch_size = min(recipe.batch_size, len(dataset.train))
         self.steps_per_pass = len(dataset.train) // self.batch_size
@@ -113,10 +117,18 @@ class Feed:
         random = generator(recipe.seed, "step", step)
         every = self.augmentation.draw(self.batch_size, self.dataset.train.image_shape, random)
         drops = torch.rand(self.batch_size, self.depth, 2, generator=random) if recipe.drop_path else None
+        # From a stream of their own: runs with and without a method see the same images, augmented alike.
+        own = torch.rand(self.batch_size, self.draws, generator=generator(recipe.seed, "methods", step))
         size = len(self.pieces[0])
         for index, rows in enumerate(self.pieces):
             part = slice(index * size, (index + 1) * size)
             draws: Draws = every[rows].to(self.device)
             seen = normalize(self.augmentation.apply(images[part], draws), self.mean, self.std)
             seen, targets = self.augmentation.mix(seen, labels[part], draws, classes)
-            yield Part(seen, targets, labels[part], None if drops is None else to_device(drops[rows], self.device))
+            yield Part(
+                seen,
+                targets,
+                labels[part],
+                None if drops is None else to_device(drops[rows], self.device),
+                to_device(own[rows], self.device) if self.draws else None,
+            )

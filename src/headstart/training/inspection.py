@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from headstart.data import Dataset, normalize
 from headstart.errors import HeadstartError
-from headstart.training.build import build_dataset, build_model, sample_images
+from headstart.training.build import build_dataset, sample_images
 from headstart.training.checkpoint import load_weights
 from headstart.training.kept import newest_pass
 from headstart.training.recipe import Recipe
 from headstart.training.run_folder import read_json
+from headstart.training.trainee import build_trainee
 
 __all__ = ["Run", "load_run"]
 
@@ -39,7 +40,8 @@ class Run:
     def title(self) -> str:
         """What this is, in a line."""
         state = "trained" if self.finished else "half-trained"
-        return f"{self.recipe.dataset_name}, {self.recipe.init}, seed {self.recipe.seed}, {state}"
+        start = "+".join([self.recipe.init, *self.recipe.methods])
+        return f"{self.recipe.dataset_name}, {start}, seed {self.recipe.seed}, {state}"
 
 
 def load_run(folder: str | Path) -> Run:
@@ -57,7 +59,9 @@ def load_run(folder: str | Path) -> Run:
     keys = {key: value for key, value in stored["config"].items() if key != "scheme"}
     recipe = Recipe(**{**keys, "dataset": stored.get("dataset", keys["dataset"])})
     dataset = build_dataset(recipe)
-    model = build_model(recipe, dataset)
+    trainee = build_trainee(recipe, dataset)
+    trainee.update(1.0)
+    model = trainee.model
     final = folder / "model.safetensors"
     finished = final.exists()
     weights = final if finished else newest_pass(folder)

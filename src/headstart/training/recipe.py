@@ -21,7 +21,7 @@ Strength = Annotated[float, Field(ge=0)]
 ADDED = (
     "per_class", "fraction", "image_size", "max_bad", "content", "step_back", "resized_crop", "augment", "magnitude",
     "operations", "color_jitter", "erase", "mixup", "cutmix", "repeats", "fill", "optimizer", "ema", "accumulate",
-    "eps",
+    "eps", "methods",
 )  # fmt: skip
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
@@ -73,8 +73,9 @@ class Recipe(BaseModel):
     pool: Literal["mean", "class"] = "mean"
     registers: Annotated[int, Field(ge=0)] = 0
     position: Literal["learned", "sincos", "harmonic"] = "learned"
-    # initialization
+    # initialization and methods
     init: str = "impulse"
+    methods: tuple[str, ...] = ()  # small-data methods, as --with names them: drloc,life
     init_images: Count = 256  # unlabelled training images shown to schemes that ask for some
     # optimisation
     passes: Count = 100
@@ -115,10 +116,11 @@ class Recipe(BaseModel):
             if not equals or not key:
                 raise HeadstartError(f"--set expects key=value, got {assignment!r}; for example --set passes=3.")
             values[key] = text
-            if text.lower() == "none":
+            if key in ("betas", "methods"):
+                parts = [part.strip() for part in text.strip("()[]").split(",")]
+                values[key] = [] if parts in (["none"], [""]) else parts
+            elif text.lower() == "none":
                 values[key] = None
-            elif key == "betas":
-                values[key] = text.strip("()[]").split(",")
         return Recipe(**{**self.model_dump(), **values})
 
     @property
@@ -132,7 +134,8 @@ class Recipe(BaseModel):
         Keys that later versions added are left out at their default, so that a recipe keeps its hash.
         """
         values = {**self.model_dump(mode="json"), "dataset": self.dataset_name}
-        return {k: v for k, v in values.items() if k not in ADDED or v != Recipe.model_fields[k].default}
+        defaults = {key: Recipe.model_fields[key].default for key in ADDED}
+        return {k: v for k, v in values.items() if k not in ADDED or getattr(self, k) != defaults[k]}
 
     @property
     def config_hash(self) -> str:

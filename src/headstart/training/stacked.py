@@ -117,7 +117,7 @@ class Stacked:
         for nine models.
         """
         gradients = [gradient for _, gradient in self._leaves]
-        norms = torch.linalg.vector_norm(torch.stack([g.flatten(1).norm(dim=1) for g in gradients]), dim=0)
+        norms = torch.linalg.vector_norm(torch.stack([g.reshape(len(g), -1).norm(dim=1) for g in gradients]), dim=0)
         factors = (max_norm / (norms + 1e-6)).clamp(max=1.0)
         torch._foreach_mul_(gradients, [factors.view(-1, *[1] * (g.ndim - 1)) for g in gradients])
         return norms

@@ -34,6 +34,7 @@ class RunState:
         recipe: decides seed, passes, learning rate and moving average.
         steps_per_pass: optimizer steps in a pass.
         processes: over which losses and counts are gathered.
+        methods: what trains beside the model and is not kept with it.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class RunState:
         recipe: Recipe,
         steps_per_pass: int,
         processes: Processes,
+        methods: nn.Module | None = None,
     ) -> None:
         self.model, self.optimizers, self.recipe, self.processes = model, optimizers, recipe, processes
+        self.methods = methods or nn.ModuleList()
         self.average = averaged(model) if recipe.ema else None
         self.steps_per_pass, self.steps = steps_per_pass, recipe.passes * steps_per_pass
         self.history: list[dict[str, Any]] = []  # a row for each finished pass
@@ -111,11 +114,12 @@ class RunState:
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything but numbers."""
-        modules = {"model": self.model} if self.average is None else {"model": self.model, "ema": self.average}
         tensors = {
-            f"{kind}.{name}": tensor for kind, module in modules.items() for name, tensor in module.state_dict().items()
+            f"{kind}.{name}": tensor
+            for kind, module in self._modules().items()
+            for name, tensor in module.state_dict().items()
         }
-        for name, parameter in self.model.named_parameters():
+        for name, parameter in self._parameters().items():
             for optimizer in self.optimizers:
                 for key, value in optimizer.state.get(parameter, {}).items():
                     tensors[f"optimizer.{key}.{name}"] = value
@@ -142,9 +146,8 @@ class RunState:
 
         Raises :class:`~headstart.errors.HeadstartError` when it is of another model.
         """
-        fill(self.model, of_module(tensors, "model"), path)
-        if self.average is not None:
-            fill(self.average, of_module(tensors, "ema"), path)
+        for kind, module in self._modules().items():
+            fill(module, of_module(tensors, kind), path)
         self._restore_optimizers(of_module(tensors, "optimizer"))
         self.history, self.backs = meta["history"], meta.get("backs", [])
         self.recent = tensors.get("recent", self.recent[:0]).to(self.processes.device, copy=True)
@@ -157,7 +160,7 @@ class RunState:
 
     def _restore_optimizers(self, saved: dict[str, Tensor]) -> None:
         owner = {p: o for o in self.optimizers for group in o.param_groups for p in group["params"]}
-        parameters = dict(self.model.named_parameters())
+        parameters = self._parameters()
         for parameter in parameters.values():
             if parameter in owner:
                 owner[parameter].state.pop(parameter, None)
@@ -165,3 +168,11 @@ class RunState:
             key, name = place.split(".", 1)
             value = tensor.to(parameters[name].device, copy=True)
             owner[parameters[name]].state[parameters[name]][key] = value
+
+    def _modules(self) -> dict[str, nn.Module]:
+        modules = {"model": self.model, "methods": self.methods}
+        return modules if self.average is None else {**modules, "ema": self.average}
+
+    def _parameters(self) -> dict[str, nn.Parameter]:
+        methods = {f"methods.{name}": parameter for name, parameter in self.methods.named_parameters()}
+        return dict(self.model.named_parameters()) | methods

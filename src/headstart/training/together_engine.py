@@ -5,6 +5,7 @@ Shapes: ``M`` runs, ``B`` images of a batch, ``K`` classes.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,8 +17,8 @@ from torch import Tensor
 from headstart.data import Dataset
 from headstart.data.fetching import fits
 from headstart.errors import HeadstartError
+from headstart.evaluation import cost
 from headstart.initialization import resolve
-from headstart.training.build import build_model
 from headstart.training.checkpoint import of_module, save_weights
 from headstart.training.divergence import Diverged
 from headstart.training.feed import Feed
@@ -35,6 +36,7 @@ from headstart.training.start import start
 from headstart.training.state import RunState
 from headstart.training.stopping import StopSignals
 from headstart.training.together_step import accuracies, cross_entropies, stack_parts, try_runs
+from headstart.training.trainee import Trainee, build_trainee
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,9 +76,14 @@ def train_together(
     dataset = dataset.to(device) if fits(dataset, device) else dataset
     kept = Kept(out, config_hash(config))
     found = kept.newest()
-    models = []
+    models, trainees = [], []
     for one, folder, on_start in members:
-        model = build_model(one, dataset).to(device)
+        trainee = build_trainee(one, dataset).to(device)
+        if any(method.has_loss for method in trainee.each):
+            named = ", ".join(method.name for method in trainee.each if method.has_loss)
+            raise HeadstartError(f"a loss of its own can't be had by runs at once ({named}); leave --together out.")
+        model = trainee.model
+        trainees.append(trainee)
         if found is None:
             start(model, one, dataset, folder, {**one.portable(), "scheme": resolve(one.init).spec}, on_start)
         models.append(model)
@@ -132,8 +139,10 @@ def train_together(
         while first.number <= recipe.passes:
             started = time.perf_counter() - first.seconds
             with names_fitting_runs(len(members), lambda count: try_runs(count, models, feeds[recipe.seed])):
-                _one_pass(states, stacked, list(feeds.values()), which, processes, after_step)
+                _one_pass(states, trainees, stacked, list(feeds.values()), which, processes, after_step)
             check_all()
+            for trainee in trainees:
+                trainee.update(first.step / first.steps)
             validated = accuracies(final, dataset.val, dataset, recipe.eval_batch, processes)
             seconds, seen = time.perf_counter() - started, first.done * batch_size
             rows = [
@@ -157,6 +166,7 @@ def train_together(
             progress.passed(_mean(rows), recipe.passes)
             saving.stop_if_asked(f"after pass {rows[0]['pass']} of {recipe.passes}, saved in {out}")
 
+    size = cost(copy.deepcopy(first.final), dataset.train.image_shape)
     tested = accuracies(final, dataset.test, dataset, recipe.eval_batch, processes)
     for state, (_, folder, _), accuracy in zip(states, members, tested, strict=True):
         if (folder / "result.json").exists():
@@ -168,7 +178,8 @@ def train_together(
             "test_accuracy": accuracy,
             "seconds": sum(row["seconds"] for row in state.history),
             "images_per_second": len(state.history) / sum(1 / row["images_per_second"] for row in state.history),
-            "parameters": sum(parameter.numel() for parameter in state.model.parameters()),
+            "parameters": size.parameters,
+            "flops": size.flops,
             "together": len(members),
         }
         write_json(folder / "result.json", result)
@@ -176,6 +187,7 @@ def train_together(
 
 def _one_pass(
     states: Sequence[RunState],
+    trainees: Sequence[Trainee],
     stacked: Stacked,
     feeds: Sequence[Feed],
     which: Tensor,
@@ -189,6 +201,8 @@ def _one_pass(
         state.model.train()
     for steps in zip(*(feed.steps(first.number, first.done) for feed in feeds), strict=True):
         first.set_rate()  # the optimizers are everybody's
+        for trainee in trainees:
+            trainee.update(first.step / first.steps)
         losses = torch.zeros(len(states), device=processes.device)
         right = torch.zeros(len(states), dtype=torch.int64, device=processes.device)
         for parts in zip(*steps, strict=True):

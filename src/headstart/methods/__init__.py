@@ -1,0 +1,9 @@
+"""The published ways of training a ViT on little data, one file each, behind one class.
+
+To add one: write its file, import it below. ``docs/methods/add-your-own.md`` shows it step by step.
+"""
+
+from headstart.methods.method import Method, Step
+from headstart.methods.registry import METHODS, method_names, register, resolve_methods
+
+__all__ = ["METHODS", "Method", "Step", "method_names", "register", "resolve_methods"]

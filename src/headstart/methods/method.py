@@ -1,0 +1,68 @@
+"""What a small-data method is: a class with up to three moments.
+
+Shapes: ``B`` images, ``N`` tokens (``P`` prefix tokens first, then the grid in row-major order), ``D`` width, ``K``
+classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from headstart.attention import AttentionView
+
+__all__ = ["Method", "Step"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a method's loss is given of a training step.
+
+    Args:
+        tokens: what the last block and norm give, (B, N, D).
+        logits: (B, K).
+        targets: int64 (B,), or shares of the classes, float32 (B, K), where images are mixed.
+        draws: uniform numbers in [0, 1) that are the method's own in this step, (B, ``method.draws``).
+    """
+
+    tokens: Tensor
+    logits: Tensor
+    targets: Tensor
+    draws: Tensor
+
+
+class Method(nn.Module):
+    """A way of training a ViT on little data, as one switch; each moment that a method has no use for stays as it is.
+
+    Arguments of ``__init__`` are the options, all with defaults: ``--with drloc:weight=0.5`` calls
+    ``DRLoc(weight=0.5)``. A method is a module, so its own parameters join the optimizer and its checkpoints; they are
+    not part of the model that is kept. Parts of the model that it wants to find again it keeps in a list
+    (``self.parts = [module]``), where PyTorch does not take them for the method's.
+
+    Three rules make a method work in every run, cut, averaged, in parts, in several processes or many at once: random
+    numbers come from ``step.draws`` (and, in ``attach``, from torch's global state, which is the run's own there);
+    what changes while the model trains is a function of ``progress`` and lies in buffers of the model with
+    ``persistent=False``, changed in place; and no loss looks at other images of the batch.
+    """
+
+    name: ClassVar[str] = ""
+    has_loss: ClassVar[bool] = False
+    draws: int = 0  # uniform numbers wanted for each image of a step
+
+    def attach(self, model: nn.Module, view: AttentionView) -> nn.Module:
+        """Surgery, once, after the model has its usual weights and before its initialization and the optimizer.
+
+        Returns the model to train: the same one, changed in place or not, or another that has it inside.
+
+        Raises :class:`~headstart.errors.HeadstartError` for a model that the method can't work on.
+        """
+        return model
+
+    def loss(self, step: Step) -> Tensor | None:
+        """A number to add to the loss, the mean over the images of ``step``, weighed already."""
+        return None
+
+    def update(self, progress: float) -> None:
+        """Be as it should at ``progress``, from 0 (before the first step) to 1 (after the last)."""

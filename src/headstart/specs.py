@@ -1,0 +1,69 @@
+"""Choices written as text: a name and options, ``impulse:solver=decoder:sharpness=0.5``, of schemes and of methods."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from headstart.errors import HeadstartError, unknown
+
+__all__ = ["parse_spec", "write_value"]
+
+T = TypeVar("T")
+
+
+def parse_spec(text: str, kind: str, makers: Mapping[str, Callable[..., T]]) -> T:
+    """What the maker of that name makes with these options.
+
+    Args:
+        text: ``name:key=value:key=value``; a value is a number, True or False, None, a word, or several with ``/``
+            between.
+        kind: what is named, in messages.
+        makers: by name; their arguments, all with defaults, are the options.
+
+    Raises :class:`~headstart.errors.HeadstartError` for an unknown name or option, listing the near ones, and for a
+    value of another type than the default.
+
+    >>> parse_spec("box:side=3", "shape", {"box": lambda side=1, filled=False: (side, filled)})
+    (3, False)
+    """
+    name, *options = text.strip().split(":")
+    if name not in makers:
+        raise unknown(kind, name, makers)
+    known = inspect.signature(makers[name]).parameters
+    values: dict[str, Any] = {}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not equals:
+            raise HeadstartError(f"{kind} {text!r}: expected name:key=value:key=value, got {option!r}.")
+        if key not in known:
+            raise unknown(f"option of {kind} {name!r}", key, known)
+        values[key] = _read(value)
+        default = known[key].default
+        if isinstance(default, (bool, int, float)) and not _same_kind(values[key], default):
+            raise HeadstartError(f"{kind} {text!r}: {key} must be a {type(default).__name__}, got {value!r}.")
+    return makers[name](**values)
+
+
+def write_value(value: Any) -> str:
+    """A value as :func:`parse_spec` reads it."""
+    return "/".join(map(write_value, value)) if isinstance(value, tuple) else str(value)
+
+
+def _same_kind(value: Any, default: Any) -> bool:
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    if isinstance(default, int):
+        return isinstance(value, int)
+    return isinstance(value, (int, float))
+
+
+def _read(value: str) -> Any:
+    if "/" in value:
+        return tuple(_read(part) for part in value.split("/"))
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return value

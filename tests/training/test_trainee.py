@@ -1,0 +1,172 @@
+"""A method that uses all three moments, in runs that are cut, averaged, in parts, and many at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from headstart.attention import AttentionView
+from headstart.errors import HeadstartError
+from headstart.methods import METHODS, Method, Step, register
+from headstart.training import Recipe, compare, engine, load_run, train
+from headstart.training.build import build_dataset
+from headstart.training.together import Together
+from headstart.training.trainee import build_trainee
+
+
+class Scaled(nn.Module):
+    """Tokens times a number that grows from 0.5 to 1 while the model trains, and a trained one."""
+
+    factor: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("factor", torch.tensor(0.5), persistent=False)
+        self.trained = nn.Parameter(torch.rand(()))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return tokens * self.factor * self.trained
+
+
+@pytest.fixture(autouse=True)
+def methods() -> Iterator[None]:
+    class Toy(Method):
+        name = "toy"
+
+        def attach(self, model: nn.Module, view: AttentionView) -> nn.Module:
+            model.norm = Scaled()
+            self.parts = [model.norm]
+            return model
+
+        def update(self, progress: float) -> None:
+            self.parts[0].factor.fill_(0.5 + 0.5 * progress)
+
+    class Guess(Method):
+        name, has_loss, draws = "guess", True, 2
+
+        def __init__(self, weight: float = 0.5) -> None:
+            super().__init__()
+            self.weight = weight
+
+        def attach(self, model: nn.Module, view: AttentionView) -> nn.Module:
+            self.head = nn.Linear(view.width, 2)
+            return model
+
+        def loss(self, step: Step) -> Tensor:
+            return self.weight * (self.head(step.tokens.mean(dim=1)) - step.draws).abs().mean()
+
+    for method in (register(Toy), register(Guess)):
+        assert METHODS[method.name] is method
+    yield
+    del METHODS["toy"], METHODS["guess"]
+
+
+def test_global_random_state_stays_and_the_seed_decides(tiny: Recipe) -> None:
+    recipe, dataset = tiny.override(["methods=toy,guess"]), build_dataset(tiny)
+    before = torch.get_rng_state()
+    one, two, other = (build_trainee(r, dataset) for r in (recipe, recipe, recipe.override(["seed=1"])))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert one.draws == 2
+    assert torch.equal(one.model.norm.trained, two.model.norm.trained)
+    assert not torch.equal(one.model.norm.trained, other.model.norm.trained)
+
+
+def test_a_methods_parameters_are_trained_and_saved_but_not_kept(tiny: Recipe, tmp_path: Path) -> None:
+    recipe = tiny.override(["methods=toy,guess"])
+    trainee = build_trainee(recipe, build_dataset(recipe))
+    train(recipe, tmp_path)
+    stored = load_file(tmp_path / "checkpoint.safetensors")
+    assert not torch.equal(stored["methods.1.head.weight"], trainee.each[1].head.weight)
+    assert "optimizer.exp_avg.methods.1.head.weight" in stored
+    kept = load_file(tmp_path / "model.safetensors")
+    assert {"norm.trained"} < set(kept) and not [name for name in kept if "head.1" in name or "guess" in name]
+    run = load_run(tmp_path)
+    assert run.model.norm.factor.item() == 1.0
+    assert torch.equal(run.model.norm.trained, kept["norm.trained"])
+
+
+def test_runs_with_and_without_a_method_see_the_same_images(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, list[Tensor]] = {"": [], "guess": []}
+    for methods in seen:
+        original = engine.Feed._parts
+
+        def record(feed: Any, *args: Any, methods: str = methods) -> Any:
+            for part in original(feed, *args):  # noqa: B023  used at once
+                seen[methods].append(part.images)
+                yield part
+
+        with monkeypatch.context() as patch:
+            patch.setattr(engine.Feed, "_parts", record)
+            train(tiny.override([f"methods={methods}"]), tmp_path / f"run-{methods}")
+    assert torch.equal(torch.stack(seen[""]), torch.stack(seen["guess"]))
+
+
+@pytest.mark.parametrize("changes", [[], ["ema=0.9"]], ids=["plain", "averaged"])
+def test_a_cut_run_with_methods_ends_with_the_same_bits(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: list[str]
+) -> None:
+    recipe = tiny.override(["methods=toy,guess", *changes])
+    train(recipe, tmp_path / "whole")
+    original, steps = engine.RunState.count, 0
+
+    def cut(*args: Any) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == 7:
+            raise KeyboardInterrupt
+        original(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.RunState, "count", cut)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, tmp_path / "cut", save_every=0.0)
+    train(recipe, tmp_path / "cut")
+    assert (tmp_path / "cut/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
+
+
+def test_parts_give_the_result_of_the_whole_batch(tiny: Recipe, tmp_path: Path) -> None:
+    recipe = tiny.override(["methods=toy,guess", "batch_size=40"])
+    for parts in (1, 4):
+        train(recipe.override([f"accumulate={parts}"]), tmp_path / str(parts))
+    one, four = (load_file(tmp_path / parts / "model.safetensors") for parts in ("1", "4"))
+    assert max((one[name] - four[name]).abs().max().item() for name in one) < 1e-5
+
+
+def test_surgery_goes_with_many_runs_at_once_and_losses_do_not(tiny: Recipe, tmp_path: Path) -> None:
+    recipe = tiny.override(["methods=toy"])
+    together, apart = (
+        compare(recipe, ["default", "mimetic"], [0], tmp_path / name, runner=runner)
+        for name, runner in (("together", Together(2)), ("apart", None))
+    )
+    for one, other in zip(together["arms"], apart["arms"], strict=True):
+        losses = [[row["train_loss"] for row in arm["runs"][0]["history"]] for arm in (one, other)]
+        assert losses[0] == pytest.approx(losses[1], abs=2e-5)
+    with pytest.raises(
+        HeadstartError, match=r"a loss of its own can't be had by runs at once \(guess\); leave --toget"
+    ):
+        compare(tiny.override(["methods=guess"]), ["default", "mimetic"], [0], tmp_path / "no", runner=Together(2))
+
+
+def test_a_method_that_takes_parts_of_the_model_for_its_own_is_told(tiny: Recipe, tmp_path: Path) -> None:
+    def attach(self: Method, model: nn.Module, view: AttentionView) -> nn.Module:
+        self.mine = model.blocks[0].norm1
+        return model
+
+    METHODS["guess"].attach = attach  # type: ignore[method-assign]
+    with pytest.raises(
+        HeadstartError, match=r"'guess' holds parts of the model as its own \(LayerNorm\), .* in a list"
+    ):
+        train(tiny.override(["methods=guess"]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_method_leaves_nothing_behind(tiny: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(HeadstartError, match="unknown method 'gues': did you mean 'guess'"):
+        train(tiny.override(["methods=gues"]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
