@@ -89,9 +89,18 @@ class Feed:
                 f"mixup and cutmix mix neighbours, and a piece of {len(self.pieces[0])} images of a batch of "
                 f"{self.batch_size} parts one from its own; use a batch size that gives each piece an even number."
             )
+        # A CPU picks out the images of each operation, which has other shapes each time; elsewhere all are done to all,
+        # in many small kernels that a compiler makes few.
+        compiled = recipe.compile and self.device.type != "cpu"
+        self.augment = torch.compile(self._augment) if compiled else self._augment
         self.mean, self.std = (
             to_device(torch.tensor(values, dtype=torch.float32), self.device) for values in (dataset.mean, dataset.std)
         )
+
+    def _augment(self, images: Tensor, labels: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Stored images (b, C, H, W) and labels (b,), as the model and the loss get them."""
+        seen = normalize(self.augmentation.apply(images, draws), self.mean, self.std)
+        return self.augmentation.mix(seen, labels, draws, len(self.dataset.classes))
 
     def order(self, number: int) -> Tensor:
         """Which images the steps of pass ``number`` (from 1) see: int64 (steps, batch), on the CPU.
@@ -113,7 +122,7 @@ class Feed:
             yield self._parts(step, images, labels)
 
     def _parts(self, step: int, images: Tensor, labels: Tensor) -> Iterator[Part]:
-        recipe, classes = self.recipe, len(self.dataset.classes)
+        recipe = self.recipe
         random = generator(recipe.seed, "step", step)
         every = self.augmentation.draw(self.batch_size, self.dataset.train.image_shape, random)
         drops = torch.rand(self.batch_size, self.depth, 2, generator=random) if recipe.drop_path else None
@@ -122,9 +131,8 @@ class Feed:
         size = len(self.pieces[0])
         for index, rows in enumerate(self.pieces):
             part = slice(index * size, (index + 1) * size)
-            draws: Draws = every[rows].to(self.device)
-            seen = normalize(self.augmentation.apply(images[part], draws), self.mean, self.std)
-            seen, targets = self.augmentation.mix(seen, labels[part], draws, classes)
+            draws = every[rows].to(self.device, non_blocking=True)
+            seen, targets = self.augment(images[part], labels[part], draws)
             yield Part(
                 seen,
                 targets,

@@ -2,6 +2,5 @@
 
 from headstart.data.augmentation.draws import Draws
 from headstart.data.augmentation.settings import Augmentation
-from headstart.data.augmentation.shift import augment
 
-__all__ = ["Augmentation", "Draws", "augment"]
+__all__ = ["Augmentation", "Draws"]
