@@ -46,3 +46,9 @@ def test_a_comparison_in_a_sentence_names_the_first_arm_and_the_best(results: di
     )
     results["arms"].reverse()
     assert measured(results).startswith("59.0 ± 1.4 % from impulse (test accuracy")
+
+
+def test_single_measurements_stay_in_the_file() -> None:
+    rows = [{"way": "ours", "images/s": 5.0, "rounds": [4.0, 5.0, 6.0]}]
+    table = markdown_table({"rows": rows, "command": "c", "hardware": {"gpu": "G"}, "commit": None})
+    assert table == "| way | images/s |\n|---|---|\n| ours | 5.0 |\n\n`c` on G."

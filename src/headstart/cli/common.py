@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -76,7 +77,7 @@ def friendly(command: Callable[P, None]) -> Callable[P, None]:
             with _termination_told():
                 command(*args, **kwargs)
         except HeadstartError as error:
-            errors.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+            errors.print(f"{_speaker()}Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(2) from None
         except OSError as error:
             if error.errno != errno.ENOSPC:
@@ -102,6 +103,12 @@ def _root(
 
         typer.echo(f"headstart {versions()['headstart'] or '(run from source)'}")
         raise typer.Exit
+
+
+def _speaker() -> str:
+    # Under torchrun an error may be one process's alone; the first needs no name.
+    rank = os.environ.get("RANK", "0")
+    return "" if rank == "0" else f"[process {rank}] "
 
 
 def console() -> Console:

@@ -33,7 +33,7 @@ def markdown_table(results: dict[str, Any]) -> str:
 
 def _rows_table(results: dict[str, Any]) -> str:
     measured = [row for row in results["rows"] if "reason" not in row]
-    header = list(measured[0])
+    header = [key for key, value in measured[0].items() if not isinstance(value, list)]  # single measurements
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     lines += ["| " + " | ".join(str(row[key]) for key in header) + " |" for row in measured]
     for row in results["rows"]:

@@ -1,0 +1,79 @@
+"""What only a GPU can show: mixed precision, compilation, no waiting inside the loop, images that stay on the host."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from headstart.training import Recipe, compare, train
+from headstart.training.build import build_dataset
+from headstart.training.engine import _one_pass
+from headstart.training.feed import Feed
+from headstart.training.optimization import optimizers
+from headstart.training.processes import Processes
+from headstart.training.state import RunState
+from headstart.training.together import Together
+from headstart.training.trainee import build_trainee
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+STRONG = ["augment=randaugment", "erase=0.25", "mixup=0.8", "cutmix=1", "ema=0.9"]
+
+
+@pytest.fixture
+def waits_are_errors() -> Iterator[None]:
+    before = torch.cuda.get_sync_debug_mode()
+    yield
+    torch.cuda.set_sync_debug_mode(before)
+
+
+@pytest.mark.parametrize("changes", [[], STRONG, ["optimizer=muon"], ["compile=true", *STRONG]])
+def test_a_run_in_bfloat16_learns_and_goes_on(tiny: Recipe, tmp_path: Path, changes: list[str]) -> None:
+    recipe = tiny.override(["passes=4", "precision=bfloat16", "drop_path=0.1", *changes])
+    result = train(recipe, tmp_path, save_every=0.0)
+    assert result["val_accuracy"] >= 0
+    assert train(recipe, tmp_path) == result
+
+
+@pytest.mark.parametrize("changes", [[], STRONG], ids=["plain", "strong"])
+def test_nothing_inside_the_loop_waits_for_the_device(tiny: Recipe, waits_are_errors: None, changes: list[str]) -> None:
+    recipe, processes = tiny.override(["drop_path=0.1", *changes]), Processes("auto")
+    dataset = build_dataset(recipe).to(processes.device)
+    trainee = build_trainee(recipe, dataset).to(processes.device)
+    feed = Feed(recipe, dataset, processes, len(trainee.model.blocks))
+    state = RunState(trainee.model, optimizers([trainee.model], recipe), recipe, feed.steps_per_pass, processes)
+    network = processes.prepare(trainee)
+    seen = []
+
+    def after_step(_loss: torch.Tensor) -> None:
+        seen.append(state.step)
+        # The first step makes the optimizer's moments and loads kernels; the last one is over before the pass is.
+        torch.cuda.set_sync_debug_mode("error" if len(seen) < feed.steps_per_pass else "default")
+
+    _one_pass(state, feed, trainee, network, processes, after_step)
+    assert len(seen) == feed.steps_per_pass
+
+
+def test_images_on_the_host_give_the_run_of_images_on_the_device(tiny: Recipe, tmp_path: Path) -> None:
+    recipe = tiny.override(["precision=float32"])
+    for resident in (True, False):
+        train(recipe, tmp_path / str(resident), resident=resident)
+    one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("True", "False"))
+    assert max((one[name] - other[name]).abs().max().item() for name in one) < 1e-3
+
+
+def test_runs_at_once_end_where_they_would_one_by_one(tiny: Recipe, tmp_path: Path) -> None:
+    recipe = tiny.override(["precision=float32"])
+    results = [
+        compare(recipe, ["default", "impulse"], [0, 1], tmp_path / name, runner=runner)
+        for name, runner in (("together", Together(4)), ("apart", None))
+    ]
+    losses = [
+        [row["train_loss"] for arm in result["arms"] for run in arm["runs"] for row in run["history"]]
+        for result in results
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-3)
