@@ -56,6 +56,7 @@ def view_timm(model: nn.Module) -> AttentionView:
         final=final,
         prefix_tokens=tokens,
         patch_embed=as_conv(getattr(patch_embed, "proj", None)),
+        stem_last=as_conv(getattr(getattr(patch_embed, "proj", None), "last", None)),
         pre_norm=as_identity(getattr(model, "norm_pre", None)),
     )
 

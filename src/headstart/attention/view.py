@@ -50,6 +50,7 @@ class AttentionView:
     final: nn.Module  # what follows the last block
     prefix_tokens: list[Tensor] = field(default_factory=list)
     patch_embed: nn.Conv2d | None = None
+    stem_last: nn.Conv2d | None = None  # what writes the patches, where several layers stand for patch_embed
     pre_norm: nn.Module = field(default_factory=nn.Identity)  # between the embedding and the first block
     named: dict[str, Any] = field(default_factory=dict)  # what the caller had to name to have the model seen
 
@@ -81,6 +82,11 @@ class AttentionView:
         if self.absolute is None:
             raise HeadstartError(f"{type(self.model).__name__} has no absolute position embedding.")
         return self.absolute
+
+    @property
+    def writer(self) -> nn.Conv2d | None:
+        """The convolution that writes the patches into the stream, if one is seen."""
+        return self.patch_embed if self.patch_embed is not None else self.stem_last
 
     @property
     def uniform(self) -> bool:
@@ -124,8 +130,8 @@ class AttentionView:
         ``mlp``: those of the MLPs too, two thirds of a ViT, which few changes touch.
         """
         slots = [self.absolute.table.detach()] if self.absolute is not None else []
-        if self.patch_embed is not None:
-            slots += [p.detach() for p in self.patch_embed.parameters()]
+        if self.writer is not None:
+            slots += [p.detach() for p in self.writer.parameters()]
         for block in self.blocks:
             slots += block.slots()
             layers = [layer for layer in (block.mlp_in, block.mlp_out) if layer is not None and mlp]

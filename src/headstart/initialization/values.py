@@ -6,7 +6,7 @@ Each gives V (H, D, R) and O (H, R, D), float64; A = H·R is the attention width
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from headstart.attention import AttentionView, BlockView
 from headstart.errors import HeadstartError
@@ -98,14 +98,20 @@ def content_std(view: AttentionView) -> float:
     """Root mean square of the stream that enters the first block, expected for images of unit variance.
 
     A patch embedding with random weights passes on the energy Σ w² per channel whatever the images' spectrum; the
-    position embedding's is added.
+    position embedding's is added. What reaches the last layer of a stem was normalised and went through a ReLU, which
+    leaves half of unit variance.
     """
     energy = torch.zeros((), dtype=torch.float64, device=view.device)
     if view.absolute is not None:
         energy = energy + view.absolute.table.detach().double().square().mean()
-    if view.patch_embed is not None:
-        energy = energy + view.patch_embed.weight.detach().double().square().flatten(1).sum(1).mean()
+    if view.writer is not None:
+        energy = energy + _content_energy(view, view.writer)
     return float(energy.sqrt())
+
+
+def _content_energy(view: AttentionView, writer: nn.Conv2d) -> Tensor:
+    energy = writer.weight.detach().double().square().flatten(1).sum(1).mean()
+    return energy if writer is view.patch_embed else energy / 2
 
 
 def reserve_position(view: AttentionView) -> Tensor:
@@ -126,10 +132,10 @@ def quieten_content(view: AttentionView) -> None:
     LayerNorm divides each token by its own size, which content makes vary; a fixed table cannot be made larger beside
     it, and heads that read position from it would see pale patches better than contrasted ones.
     """
-    if view.patch_embed is None:
+    if view.writer is None:
         return
-    weight = view.patch_embed.weight.detach()
-    content = weight.double().square().flatten(1).sum(1).mean().sqrt()
+    weight = view.writer.weight.detach()
+    content = _content_energy(view, view.writer).sqrt()
     table = view.position.table.detach()[0, -view.patches :].double().square().mean().sqrt()
     weight.mul_(float((_CONTENT_SHARE * table / content.clamp(min=1e-12)).clamp(max=1.0)))
 
@@ -138,7 +144,7 @@ def reserve(view: AttentionView, directions: Tensor) -> None:
     """Remove what the patch embedding and the MLPs write into ``directions`` (D, k, orthonormal) of the stream, so that
     no content hides what stands there; ``write_values`` keeps the heads out too.
     """
-    writers = [view.patch_embed, *(block.mlp_out for block in view.blocks)]
+    writers = [view.writer, *(block.mlp_out for block in view.blocks)]
     for parameter in (p.detach() for writer in writers if writer is not None for p in writer.parameters()):
         rows = parameter.double().reshape(view.width, -1)
         parameter.copy_((rows - directions @ (directions.T @ rows)).view_as(parameter))

@@ -3,7 +3,10 @@
 To add one: write its file, import it below. ``docs/methods/add-your-own.md`` shows it step by step.
 """
 
+from headstart.methods.convffn import ConvFFN
+from headstart.methods.convstem import ConvStem
 from headstart.methods.method import Method, Step
+from headstart.methods.overlap import Overlap
 from headstart.methods.registry import METHODS, method_names, register, resolve_methods
 
-__all__ = ["METHODS", "Method", "Step", "method_names", "register", "resolve_methods"]
+__all__ = ["METHODS", "ConvFFN", "ConvStem", "Method", "Overlap", "Step", "method_names", "register", "resolve_methods"]

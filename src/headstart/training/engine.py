@@ -118,6 +118,9 @@ def _train(
 ) -> None:
     trainee = build_trainee(recipe, dataset).to(processes.device)
     model = trainee.model
+    if console is not None:
+        for line in trainee.costs:
+            console.print(line, highlight=False, markup=False)
     feed = Feed(recipe, dataset, processes, len(model.blocks), trainee.draws)
     kept = Kept(out, config_hash(config))
     found = kept.newest()
@@ -202,6 +205,8 @@ def _train(
     if state.backs:
         result["step_backs"] = state.backs
     tracked.log(result, state.step)
+    if trainee.costs:
+        result["costs"] = trainee.costs
     if processes.first:
         save_weights(out / "model.safetensors", state.final)
         write_json(out / "result.json", result)

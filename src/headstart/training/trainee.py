@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from headstart.attention import attention_view
 from headstart.data import Dataset
 from headstart.errors import HeadstartError
+from headstart.evaluation import Cost, cost
 from headstart.methods import Method, Step, resolve_methods
 from headstart.models.vit import VisionTransformer
 from headstart.training.build import build_model
@@ -26,10 +27,12 @@ class Trainee(nn.Module):
     Args:
         model: with every method attached.
         methods: in the order in which they were attached.
+        costs: what each of them adds, a line of text each.
     """
 
-    def __init__(self, model: VisionTransformer, methods: Sequence[Method] = ()) -> None:
+    def __init__(self, model: VisionTransformer, methods: Sequence[Method] = (), costs: Sequence[str] = ()) -> None:
         super().__init__()
+        self.costs = list(costs)
         self.model, self.methods = model, nn.ModuleList(methods)
 
     @property
@@ -72,6 +75,8 @@ def build_trainee(recipe: Recipe, dataset: Dataset) -> Trainee:
     """
     methods = resolve_methods(recipe.methods)
     model = build_model(recipe, dataset)
+    shape = dataset.train.image_shape
+    sizes = [cost(model, shape)] if methods else []
     for index, method in enumerate(methods):
         with seeded(recipe.seed, "methods", index):
             # What comes back still has blocks, forward_features and forward_head.
@@ -83,6 +88,21 @@ def build_trainee(recipe: Recipe, dataset: Dataset) -> Trainee:
                 f"method {method.name!r} holds parts of the model as its own ({names}), which would train and be saved "
                 "twice; keep them in a list, self.parts = [...], which PyTorch does not look into."
             )
-    trainee = Trainee(model, methods)
+        method.update(1.0)  # the cost of what is kept
+        sizes.append(cost(model, shape))
+    costs = [_cost_line(*each) for each in zip(methods, sizes[:-1], sizes[1:], strict=True)]
+    trainee = Trainee(model, methods, costs)
     trainee.update(0.0)
     return trainee
+
+
+def _cost_line(method: Method, before: Cost, after: Cost) -> str:
+    """What a method adds to the model, and what it has for itself while it trains."""
+    parameters, flops = after.parameters - before.parameters, after.flops - before.flops
+    line = f"{method.name}: {_signed(parameters / 1e6)} M parameters, {_signed(flops / 1e9)} GFLOP an image"
+    own = sum(parameter.numel() for parameter in method.parameters())
+    return f"{line}; {own / 1e6:.3g} M parameters of its own in training" if own else line
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3g}" if value else "0"
