@@ -5,8 +5,23 @@ To add one: write its file, import it below. ``docs/methods/add-your-own.md`` sh
 
 from headstart.methods.convffn import ConvFFN
 from headstart.methods.convstem import ConvStem
+from headstart.methods.drloc import DRLoc
+from headstart.methods.life import LIFE
 from headstart.methods.method import Method, Step
 from headstart.methods.overlap import Overlap
 from headstart.methods.registry import METHODS, method_names, register, resolve_methods
+from headstart.methods.smoothing import Smoothing
 
-__all__ = ["METHODS", "ConvFFN", "ConvStem", "Method", "Overlap", "Step", "method_names", "register", "resolve_methods"]
+__all__ = [
+    "METHODS",
+    "ConvFFN",
+    "ConvStem",
+    "DRLoc",
+    "Method",
+    "Overlap",
+    "Smoothing",
+    "Step",
+    "method_names",
+    "register",
+    "resolve_methods",
+]
