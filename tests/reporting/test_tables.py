@@ -52,3 +52,15 @@ def test_single_measurements_stay_in_the_file() -> None:
     rows = [{"way": "ours", "images/s": 5.0, "rounds": [4.0, 5.0, 6.0]}]
     table = markdown_table({"rows": rows, "command": "c", "hardware": {"gpu": "G"}, "commit": None})
     assert table == "| way | images/s |\n|---|---|\n| ours | 5.0 |\n\n`c` on G."
+
+
+def test_a_matrix_has_costs_and_what_goes_beyond_the_single_gains(results: dict[str, Any]) -> None:
+    results["matrix"] = {"init": ["default"], "with": ["none", "drloc"]}
+    for arm, beyond, interval in zip(results["arms"], (None, -0.012), (None, [-0.03, 0.006]), strict=True):
+        arm |= {"interaction": beyond, "interaction_interval": interval}
+        for run in arm["runs"]:
+            run |= {"parameters": 1_234_567, "flops": 25_000_000, "images_per_second": 1234.4}
+    header, _, first, second, *_ = markdown_table(results).splitlines()
+    assert header.endswith("| beyond the sum of single gains | M parameters | GFLOP an image | images/s |")
+    assert first.endswith("| – | – | 1.235 | 0.0250 | 1,234 |")
+    assert second.endswith("| +8.0 [−17.4, +33.4] | −1.2 [−3.0, +0.6] | 1.235 | 0.0250 | 1,234 |")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from headstart.cli import compare as _compare  # noqa: F401
 from headstart.cli import data as _data  # noqa: F401
 from headstart.cli import init as _init  # noqa: F401
+from headstart.cli import methods as _methods  # noqa: F401
 from headstart.cli import recipes as _recipes  # noqa: F401
 from headstart.cli import runs as _runs  # noqa: F401
 from headstart.cli.common import app

@@ -21,6 +21,7 @@ from headstart.cli.options import (
     SaveEvery,
     Set,
     Track,
+    With,
     chosen_recipe,
     named_trackers,
 )
@@ -29,9 +30,16 @@ from headstart.errors import HeadstartError
 if TYPE_CHECKING:
     from headstart.initialization import InitReport
     from headstart.training import Recipe
+    from headstart.training.arms import Matrix
     from headstart.training.comparison import Runner
 
-Arms = Annotated[str, typer.Option("--init", help="Initializations, separated by commas.")]
+Arms = Annotated[
+    str, typer.Option("--init", help="Initializations; methods behind +: impulse,impulse+drloc.")
+]
+Table = Annotated[
+    tuple[str, str] | None,
+    typer.Option("--matrix", metavar="init=A,B with=none,C", help="Every initialization with every choice of methods."),
+]
 Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Seeds per initialization.")]
 Seed = Annotated[int, typer.Option("--seed", help="The (first) seed.")]
 Kind = Annotated[str | None, typer.Option("--cluster", metavar="slurm|local", help="A job for each run.")]
@@ -74,14 +82,17 @@ def compare(
     cluster_set: ClusterSet = None,
     no_wait: NoWait = False,
     track: Track = None,
+    with_: With = None,
+    matrix: Table = None,
 ) -> None:
     """Train each initialization with each seed on the same images in the same order; table, curves, heads."""
+    from headstart.training.arms import Matrix
     from headstart.training.cluster import Submitted
 
     runner = _runner(together, cluster, cluster_set, no_wait)
-    fewer = {"limit": limit, "per_class": per_class, "fraction": fraction}
+    fewer = {"limit": limit, "per_class": per_class, "fraction": fraction, "with": with_}
     chosen = chosen_recipe(dataset, recipe, fewer, set_)
-    arms = [arm.strip() for arm in init.split(",")]
+    arms = [arm.strip() for arm in init.split(",")] if matrix is None else Matrix.parse(*matrix)
     out = out or Path(f"runs/compare-{chosen.dataset_name}")
     try:
         _compare(chosen, arms, list(range(seed, seed + seeds)), out, save_every, runner, named_trackers(track))
@@ -104,7 +115,7 @@ def _runner(together: int | None, cluster: str | None, settings: list[str] | Non
 
 def _compare(
     recipe: Recipe,
-    arms: list[str],
+    arms: list[str] | Matrix,
     seeds: list[int],
     out: Path,
     save_every: float = 60.0,
@@ -132,7 +143,7 @@ def _compare(
     curves = draw_curves(results, out / "curves.png")
     _notes(shown, results)
     shown.print(rich_table(results))
-    show_paths(shown, [out / "results.json", curves, *[_heads(out, arm) for arm in arms]])
+    show_paths(shown, [out / "results.json", curves, *[_heads(out, arm["name"]) for arm in results["arms"]]])
 
 
 def _draw_heads(out: Path, arm: str, report: InitReport) -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "SaveEvery",
     "Set",
     "Track",
+    "With",
     "chosen_recipe",
     "named_trackers",
 ]
@@ -35,6 +36,9 @@ SaveEvery = Annotated[float, typer.Option("--save-every", min=0, help="Seconds b
 Named = Annotated[str | None, typer.Option("--recipe", help="Start from a named recipe.")]
 Data = Annotated[
     str, typer.Argument(help="A path to your images, a known dataset (headstart data list), or NAME:PATH.")
+]
+With = Annotated[
+    str | None, typer.Option("--with", help="Small-data methods: drloc,life … (headstart methods lists them).")
 ]
 Track = Annotated[
     str | None,
@@ -53,7 +57,8 @@ def chosen_recipe(dataset: str, name: str | None, given: dict[str, Any], assignm
     from headstart.training import named_recipe, recipe_for
     from headstart.training.recipes import pinned
 
-    changes = [f"{key}={value}" for key, value in given.items() if value is not None]
+    given = {"methods" if key == "with" else key: value for key, value in given.items() if value is not None}
+    changes = [f"{key}={value}" for key, value in given.items()]
     changes = [*changes, *(assignments or [])]
     spec = spec_place(dataset)
     if name is not None:

@@ -18,6 +18,7 @@ from headstart.cli.options import (
     SaveEvery,
     Set,
     Track,
+    With,
     chosen_recipe,
     named_trackers,
 )
@@ -37,14 +38,15 @@ def train(
     save_every: SaveEvery = 60.0,
     set_: Set = None,
     track: Track = None,
+    with_: With = None,
 ) -> None:
     """Train one model; behind `torchrun --nproc-per-node=N -m`, with N processes or GPUs."""
     from headstart.reporting import save_figure
     from headstart.training import arm_folder, train
 
-    given = {"limit": limit, "per_class": per_class, "fraction": fraction, "init": init, "seed": seed}
+    given = {"limit": limit, "per_class": per_class, "fraction": fraction, "init": init, "seed": seed, "with": with_}
     chosen = chosen_recipe(dataset, recipe, given, set_)
-    out = out or Path(f"runs/{chosen.dataset_name}-{arm_folder(chosen.init)}")
+    out = out or Path(f"runs/{chosen.dataset_name}-{arm_folder('+'.join([chosen.init, *chosen.methods]))}")
     shown = console()
     heads = out / "heads.png"
     result = train(

@@ -14,7 +14,22 @@ def table_rows(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Header and cells in percent: mean ± sample standard deviation, differences paired by seed."""
     arms = results["arms"]
     header = ["init", "test accuracy, %", "n", f"difference to {arms[0]['name']} [95 % interval]"]
-    return header, [[arm["name"], _accuracy(arm), str(arm["n"]), _difference(arm)] for arm in arms]
+    rows = [
+        [arm["name"], _accuracy(arm), str(arm["n"]), _signed_in(arm["difference"], arm["interval"])] for arm in arms
+    ]
+    if "matrix" not in results:
+        return header, rows
+    header += ["beyond the sum of single gains", "M parameters", "GFLOP an image", "images/s"]
+    for row, arm in zip(rows, arms, strict=True):
+        first = arm["runs"][0]
+        speed = sum(run["images_per_second"] for run in arm["runs"]) / len(arm["runs"])
+        row += [
+            _signed_in(arm["interaction"], arm["interaction_interval"]),
+            f"{first['parameters'] / 1e6:.3f}",
+            f"{first['flops'] / 1e9:.4f}",
+            f"{speed:,.0f}",
+        ]
+    return header, rows
 
 
 def markdown_table(results: dict[str, Any]) -> str:
@@ -26,7 +41,7 @@ def markdown_table(results: dict[str, Any]) -> str:
     if "rows" in results:
         return _rows_table(results)
     header, rows = table_rows(results)
-    lines = ["| " + " | ".join(header) + " |", "|---|---:|---:|---:|"]
+    lines = ["| " + " | ".join(header) + " |", "|---|" + "---:|" * (len(header) - 1)]
     lines += ["| " + " | ".join([f"`{row[0]}`", *row[1:]]) + " |" for row in rows]
     return "\n".join([*lines, "", _source(results)])
 
@@ -73,13 +88,13 @@ def _accuracy(arm: dict[str, Any]) -> str:
     return f"{100 * arm['mean']:.1f}{spread}"
 
 
-def _difference(arm: dict[str, Any]) -> str:
-    if arm["difference"] is None:
+def _signed_in(difference: float | None, interval: list[float] | None) -> str:
+    if difference is None:
         return "–"
-    if arm["interval"] is None:
-        return _signed(arm["difference"])
-    low, high = arm["interval"]
-    return f"{_signed(arm['difference'])} [{_signed(low)}, {_signed(high)}]"
+    if interval is None:
+        return _signed(difference)
+    low, high = interval
+    return f"{_signed(difference)} [{_signed(low)}, {_signed(high)}]"
 
 
 def _signed(share: float) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import HeadstartError
-from headstart.initialization import resolve
+from headstart.training.arms import Matrix, of_arm
 from headstart.training.build import build_dataset
 from headstart.training.engine import train
 from headstart.training.gathering import gather, note_machine
@@ -72,6 +72,7 @@ class Plan:
     console: Console | None
     save_every: float
     track: tuple[str, ...] = ()
+    matrix: Matrix | None = None
 
 
 Runner = Callable[[Plan], object]  # afterwards the runs are finished, each in its folder
@@ -79,7 +80,7 @@ Runner = Callable[[Plan], object]  # afterwards the runs are finished, each in i
 
 def compare(
     recipe: Recipe,
-    arms: Sequence[str],
+    arms: Sequence[str] | Matrix,
     seeds: Sequence[int],
     out: str | Path,
     *,
@@ -89,7 +90,10 @@ def compare(
     runner: Runner | None = None,
     track: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Train ``recipe`` from every arm (initialization) with every seed; write and return ``results.json``.
+    """Train ``recipe`` as every arm has it with every seed; write and return ``results.json``.
+
+    An arm is an initialization, perhaps with methods: ``impulse``, ``impulse:sharpness=0.8+drloc``; a
+    :class:`~headstart.training.arms.Matrix` is every initialization with every choice of methods.
 
     Runs lie in ``out/ARM/seed-N``; finished ones are not repeated, so a comparison can be cut and continued,
     or given more arms and seeds later. ``on_start`` receives the arm's name and what its heads look at before
@@ -100,8 +104,9 @@ def compare(
 
     For each arm: ``mean`` and ``sd`` (n − 1) of the test accuracy over ``n`` seeds, and ``difference`` to the
     first arm with its 95 % ``interval`` (Student t over the paired differences; None for the first arm or a
-    single seed). ``hardware``, ``versions`` and ``commit`` are those that the runs were made with. Where they differ,
-    every value is there, separated by commas, and each run says its own ``hardware``.
+    single seed). In a matrix, ``interaction`` of an arm is its gain beyond the sum of the single gains, paired by seed,
+    with its interval. ``hardware``, ``versions`` and ``commit`` are those that the runs were made with. Where they
+    differ, every value is there, separated by commas, and each run says its own ``hardware``.
 
     Raises :class:`~headstart.errors.HeadstartError` before anything is written when an arm, the recipe or the
     folder does not fit.
@@ -113,7 +118,7 @@ def compare(
 
 def plan(
     recipe: Recipe,
-    arms: Sequence[str],
+    arms: Sequence[str] | Matrix,
     seeds: Sequence[int],
     out: str | Path,
     *,
@@ -123,30 +128,31 @@ def plan(
     track: Sequence[str] = (),
 ) -> Plan:
     """Everything that can be wrong with a comparison, found before anything is written: see :func:`compare`."""
-    out, arms, seeds = Path(out), list(arms), list(seeds)
+    matrix = arms if isinstance(arms, Matrix) else None
+    out, arms, seeds = Path(out), list(arms.arms if isinstance(arms, Matrix) else arms), list(seeds)
     for kind, values in (("arm", arms), ("seed", seeds)):
         if not values or len(set(values)) < len(values):
             raise HeadstartError(f"expected one or more different {kind}s, got {values}.")
-    for arm in arms:
-        resolve(arm)
+    chosen = {arm: of_arm(recipe, arm) for arm in arms}
     check_trackers(track)
     dataset = build_dataset(recipe)
-    build_trainee(recipe, dataset)
-    # init and seed are what a comparison varies; the rest is its config.
+    for one in {one.methods: one for one in chosen.values()}.values():
+        build_trainee(one, dataset)
+    # init, seed and an arm's methods are what a comparison varies; the rest is its config.
     config = {key: value for key, value in recipe.portable().items() if key not in ("init", "seed")}
     check(out, config)
     # Seeds outside, arms inside: cut early, a comparison has as many runs of one arm as of another.
     runs = [
         Run(
             arm,
-            recipe.model_copy(update={"init": arm, "seed": seed}),
+            chosen[arm].model_copy(update={"seed": seed}),
             out / arm_folder(arm) / f"seed-{seed}",
             partial(on_start, arm) if on_start is not None and seed == seeds[0] else None,
         )
         for seed in seeds
         for arm in arms
     ]
-    return Plan(recipe, arms, seeds, out, config, dataset, runs, console, save_every, tuple(track))
+    return Plan(recipe, arms, seeds, out, config, dataset, runs, console, save_every, tuple(track), matrix)
 
 
 def one_after_another(plan: Plan) -> None:

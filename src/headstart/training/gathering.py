@@ -16,6 +16,7 @@ from headstart.training.run_folder import read_json
 from headstart.training.statistics import mean_and_sd, paired_difference
 
 if TYPE_CHECKING:
+    from headstart.training.arms import Matrix
     from headstart.training.comparison import Plan, Run
 
 __all__ = ["gather", "note_machine"]
@@ -36,6 +37,8 @@ def gather(plan: Plan) -> dict[str, Any]:
     first = [run["test"] for run in rows[0]["runs"]]
     for row in rows[1:]:
         row["difference"], row["interval"] = paired_difference([run["test"] for run in row["runs"]], first)
+    if plan.matrix is not None:
+        _interactions(plan.matrix, {row["name"]: row for row in rows})
     noted = [run.folder / "machine.json" for run in plan.runs]
     machines = [read_json(path) if path.exists() else _machine() for path in noted]
     if any(machine["hardware"] != machines[0]["hardware"] for machine in machines):
@@ -44,11 +47,12 @@ def gather(plan: Plan) -> dict[str, Any]:
             row["hardware"] = machine["hardware"]
     results = {
         "protocol": PROTOCOL,
-        "command": command(plan.recipe, plan.arms, plan.seeds),
+        "command": command(plan.recipe, plan.matrix or plan.arms, plan.seeds),
         "config": plan.config,
         "config_hash": config_hash(plan.config),
         **_together(machines),
         "date": datetime.now(timezone.utc).date().isoformat(),
+        **({"matrix": {"init": plan.matrix.inits, "with": plan.matrix.choices}} if plan.matrix else {}),
         "arms": rows,
     }
     if leading():
@@ -75,6 +79,7 @@ def _arm(name: str, made: list[Run]) -> dict[str, Any]:
                 "seconds": result["seconds"],
                 "images_per_second": result["images_per_second"],
                 "parameters": result["parameters"],
+                "flops": result.get("flops"),  # earlier versions did not count them
                 "history": [json.loads(line) for line in lines],
                 "init": _per_block(start["on_images"]["heads"]),
                 "notes": start["notes"],
@@ -83,7 +88,7 @@ def _arm(name: str, made: list[Run]) -> dict[str, Any]:
     mean, sd = mean_and_sd([run["test"] for run in runs])
     return {
         "name": name,
-        "scheme": resolve(name).spec,
+        "scheme": resolve(made[0].recipe.init).spec,
         "runs": runs,
         "mean": mean,
         "sd": sd,
@@ -91,6 +96,18 @@ def _arm(name: str, made: list[Run]) -> dict[str, Any]:
         "difference": None,
         "interval": None,
     }
+
+
+def _interactions(matrix: Matrix, rows: dict[str, dict[str, Any]]) -> None:
+    """Into each row its gain beyond the sum of the single gains, seed by seed: (i+m) − (i) − (m) + (neither)."""
+    tests = {name: [run["test"] for run in row["runs"]] for name, row in rows.items()}
+    for name, row in rows.items():
+        corners = matrix.corners(name)
+        row["interaction"], row["interaction_interval"] = None, None
+        if corners is not None:
+            init, methods, neither = (tests[corner] for corner in corners)
+            sums = [i + m - n for i, m, n in zip(init, methods, neither, strict=True)]
+            row["interaction"], row["interaction_interval"] = paired_difference(tests[name], sums)
 
 
 def _per_block(heads: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from headstart.training.arms import Matrix
 from headstart.training.named import RECIPES
 from headstart.training.recipe import Recipe
 
@@ -66,7 +67,7 @@ def commit() -> str | None:
         return None
 
 
-def command(recipe: Recipe, arms: list[str], seeds: list[int]) -> str:
+def command(recipe: Recipe, arms: list[str] | Matrix, seeds: list[int]) -> str:
     """The shortest command that asks for this comparison, from the named recipe that lies nearest."""
     named = {name: make() for name, make in RECIPES.items()}
     near = {name: r for name, r in named.items() if r.dataset == recipe.dataset_name}
@@ -84,7 +85,7 @@ def command(recipe: Recipe, arms: list[str], seeds: list[int]) -> str:
     name = min(ways, key=lambda n: (len(ways[n]), n != recipe.dataset_name))
     words = ["headstart compare", recipe.dataset_name]
     words += [f"--recipe {name}"] * (name != recipe.dataset_name) + ways[name]
-    words += [f"--init {','.join(arms)}", f"--seeds {len(seeds)}"]
+    words += [f"--init {','.join(arms)}" if isinstance(arms, list) else f"--matrix {arms}", f"--seeds {len(seeds)}"]
     return " ".join(words + [f"--seed {seeds[0]}"] * (seeds[0] != 0))
 
 

@@ -60,8 +60,12 @@ class Together:
         begun = [read_json(path)["config"]["runs"] for path in sorted(plan.out.glob("together-*/config.json"))]
         groups = [[runs[name] for name in names] for names in begun if all(name in runs for name in names)]
         taken = {_name(plan, run) for group in groups for run in group}
-        rest = [run for name, run in runs.items() if name not in taken and not run.finished]
-        return groups + [rest[first : first + self.most] for first in range(0, len(rest), self.most)]
+        rest: dict[tuple[str, ...], list[Run]] = {}  # only models of one architecture can train together
+        for name, run in runs.items():
+            if name not in taken and not run.finished:
+                rest.setdefault(run.recipe.methods, []).append(run)
+        alike = rest.values()
+        return groups + [some[first : first + self.most] for some in alike for first in range(0, len(some), self.most)]
 
     def _train(self, plan: Plan, group: Sequence[Run]) -> None:
         if len(group) == 1:
