@@ -45,6 +45,10 @@ OPERATIONS: dict[str, tuple[Callable[..., Tensor], tuple[Tensor, ...]]] = {
         lambda x, w: F.conv2d(x, w, stride=2, padding=1),
         (random(3, 2, 5, 8, 8), random(3, 7, 5, 4, 4)),
     ),
+    "depthwise": (
+        lambda x, w, b: F.conv2d(x, w, b, padding=1, groups=5),
+        (random(3, 2, 5, 4, 6), random(3, 5, 1, 3, 3), random(3, 5)),
+    ),
     "a rest": (lambda x, w: F.conv2d(x, w, stride=3), (random(3, 2, 5, 8, 8), random(3, 7, 5, 3, 3))),
 }
 
@@ -69,10 +73,12 @@ def test_keys_shared_by_all_models_are_folded_too() -> None:
     torch.testing.assert_close(found, torch.stack([attention(row, k) for row in q]))
 
 
-@pytest.mark.parametrize("name", ["attention", "patches", "linear"])
-def test_autocast_is_heeded(name: str) -> None:
+@pytest.mark.parametrize("halved", [False, True], ids=["float", "half"])
+@pytest.mark.parametrize("name", ["attention", "patches", "overlapping patches", "depthwise", "linear"])
+def test_autocast_is_heeded(name: str, halved: bool) -> None:
     operation, inputs = OPERATIONS[name]
     inputs = tuple(x.detach().float() for x in inputs)
+    inputs = (inputs[0].half() if halved else inputs[0], *inputs[1:])  # as a layer in front leaves it
     with torch.autocast("cpu", dtype=torch.float16):
         expected = torch.stack([operation(*row) for row in zip(*inputs, strict=True)])
         with BatchesWell():

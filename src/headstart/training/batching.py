@@ -24,7 +24,8 @@ class BatchesWell(TorchFunctionMode):
     grouped convolution; here it is X·Wᵀ + b on pixels (B, h, w, C·p·q), a batched matrix product.
 
     *Linear maps*, and the two above, under autocast. ``vmap`` takes a linear map apart before autocast has seen it, so
-    the bias would be added, and the result left, in float32; here inputs and weights are cast first.
+    the bias would be added, and the result left, in float32; here inputs and weights are cast first. So they are for
+    every convolution, whose bias autocast would leave in float32 beside inputs that are not.
     """
 
     def __torch_function__(
@@ -116,7 +117,8 @@ def _convolution(
     p, q = weight.shape[2:]
     apart = stride in (p, (p, q)) and p * q > 1 and padding in (0, (0, 0), "valid") and dilation in (1, (1, 1))
     if not apart or groups != 1 or x.ndim != 4 or x.shape[2] % p or x.shape[3] % q:
-        return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
+        bias = None if bias is None else _cast(bias)
+        return F.conv2d(_cast(x), _cast(weight), bias, stride, padding, dilation, groups)
     B, C, height, width = x.shape
     x = x.reshape(B, C, height // p, p, width // q, q).permute(0, 2, 4, 1, 3, 5).flatten(3)
     return _linear(x, weight.flatten(1), bias).permute(0, 3, 1, 2)
