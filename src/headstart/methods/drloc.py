@@ -43,7 +43,7 @@ class DRLoc(Method):
             Δ + k − 1 in [0, 2k − 2], k times as large, so that one λ counts for several.
         schedule: s. ``constant``: 1. ``warm-decay``, of the released code: linear from 0 to 1 at ``warmup``, then
             linear to 0 at the end.
-        warmup: share of all steps in which λ rises; used by ``warm-decay`` alone. 20 of 300 epochs in the paper.
+        warmup: share of all steps in which λ rises; used by ``warm-decay`` alone. 20 of 300 epochs in the code.
         control: ``shuffled`` is the negative control: the same pairs, but what is asked for is where the tokens would
             stand were the grid's positions permuted, by one permutation that is drawn once.
 
