@@ -34,12 +34,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from headstart.data import Dataset, Split
 from headstart.training import Recipe
 from headstart.training.build import build_model
-from headstart.training.engine import _one_pass
 from headstart.training.feed import Feed
+from headstart.training.one_pass import one_pass
 from headstart.training.optimization import optimizers
 from headstart.training.processes import Processes
 from headstart.training.provenance import commit, hardware, versions
 from headstart.training.state import RunState
+from headstart.training.trainee import build_trainee
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 
@@ -57,16 +58,17 @@ class Ours:
     """A pass of the engine's own loop."""
 
     def __init__(self, recipe: Recipe, dataset: Dataset, processes: Processes) -> None:
-        model = build_model(recipe, dataset).to(processes.device)
+        self.trainee = build_trainee(recipe, dataset).to(processes.device)
+        model = self.trainee.model
         self.feed = Feed(recipe, dataset.to(processes.device), processes, len(model.blocks))
         self.state = RunState(model, optimizers([model], recipe), recipe, self.feed.steps_per_pass, processes)
-        self.network, self.processes = processes.prepare(model), processes
+        self.network, self.processes = processes.prepare(self.trainee), processes
         if recipe.compile:
-            model.compile()
+            self.trainee.compile()
 
     def __call__(self) -> int:
         self.state.begin_pass()
-        _one_pass(self.state, self.feed, self.network, self.processes, lambda _loss: None)
+        one_pass(self.state, self.feed, self.trainee, self.network, self.processes, lambda _loss: None)
         return self.feed.steps_per_pass
 
 

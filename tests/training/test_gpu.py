@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 from headstart.training import Recipe, compare, train
 from headstart.training.build import build_dataset
-from headstart.training.engine import _one_pass
 from headstart.training.feed import Feed
+from headstart.training.one_pass import one_pass
 from headstart.training.optimization import optimizers
 from headstart.training.processes import Processes
 from headstart.training.state import RunState
@@ -54,7 +54,7 @@ def test_nothing_inside_the_loop_waits_for_the_device(tiny: Recipe, waits_are_er
         # The first step makes the optimizer's moments and loads kernels; the last one is over before the pass is.
         torch.cuda.set_sync_debug_mode("error" if len(seen) < feed.steps_per_pass else "default")
 
-    _one_pass(state, feed, trainee, network, processes, after_step)
+    one_pass(state, feed, trainee, network, processes, after_step)
     assert len(seen) == feed.steps_per_pass
 
 

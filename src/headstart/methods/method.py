@@ -21,7 +21,8 @@ class Step:
     """What a method's loss is given of a training step.
 
     Args:
-        tokens: what the last block and norm give, (B, N, D).
+        tokens: what the last block gives, (B, N, D); normalised where the model does so before it pools (a class
+            token), not where it pools first (the mean of the patches).
         logits: (B, K).
         targets: int64 (B,), or shares of the classes, float32 (B, K), where images are mixed.
         draws: uniform numbers in [0, 1) that are the method's own in this step, (B, ``method.draws``).

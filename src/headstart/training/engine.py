@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.data import Dataset, Split, normalize
@@ -25,19 +24,19 @@ from headstart.training.files import write_json, write_lines
 from headstart.training.kept import Kept
 from headstart.training.locking import locked
 from headstart.training.memory import names_fitting_batch, try_evaluation, try_step
+from headstart.training.one_pass import one_pass
 from headstart.training.optimization import optimizers
 from headstart.training.processes import Processes
 from headstart.training.progress import RunProgress
 from headstart.training.recipe import Recipe, config_hash
 from headstart.training.run_folder import check, read_json
 from headstart.training.saving import Saving
-from headstart.training.seeds import seeded, stream_seed
 from headstart.training.start import start
 from headstart.training.state import RunState
 from headstart.training.step_back import step_back
 from headstart.training.stopping import StopSignals
 from headstart.training.tracking import Tracking, check_trackers, tracking
-from headstart.training.trainee import Trainee, build_trainee
+from headstart.training.trainee import build_trainee
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -137,7 +136,8 @@ def _train(
             write_lines(out / "history.jsonl", state.history)  # a kill may have come between the two files
     network = processes.prepare(trainee)
     if recipe.compile:
-        model.compile()
+        trainee.compile()
+        state.final.compile()  # what is evaluated
     final = processes.prepare_evaluation(state.final)
     piece = len(feed.pieces[0])
     pieces = feed.batch_size // piece
@@ -166,7 +166,7 @@ def _train(
             attempt = partial(try_step, model, state.optimizers, dataset)
             try:
                 with names_fitting_batch("batch_size", piece, attempt, pieces=pieces, accumulate=recipe.accumulate):
-                    _one_pass(state, feed, trainee, network, processes, after_step)
+                    one_pass(state, feed, trainee, network, processes, after_step)
                 state.gather()
                 state.check(len(dataset.classes))
             except Diverged as wrong:
@@ -210,47 +210,6 @@ def _train(
     if processes.first:
         save_weights(out / "model.safetensors", state.final)
         write_json(out / "result.json", result)
-
-
-def _one_pass(
-    state: RunState,
-    feed: Feed,
-    trainee: Trainee,
-    network: nn.Module,
-    processes: Processes,
-    after_step: Callable[[Tensor], object],
-) -> None:
-    """The steps of a pass, or those that are left of it."""
-    recipe, before = state.recipe, state.seconds
-    network.train()
-    started = time.perf_counter()
-    # Layers that draw from the global random state do so from one of their own, as a function of step and process.
-    with seeded(recipe.seed, "layers"):
-        for parts in feed.steps(state.number, state.done):
-            torch.manual_seed(stream_seed(recipe.seed, f"layers of process {processes.rank}", state.step))
-            state.set_rate()
-            trainee.update(state.step / state.steps)
-            loss = torch.zeros((), device=processes.device)
-            correct = torch.zeros((), dtype=torch.int64, device=processes.device)
-            for index, part in enumerate(parts, 1):
-                # Gradients are averaged over the processes once, with the last part.
-                with nullcontext() if index == recipe.accumulate else processes.accelerator.no_sync(network):
-                    logits, extra = network(part.images, part.drops, part.targets, part.draws)
-                    share = F.cross_entropy(logits, part.targets, label_smoothing=recipe.label_smoothing)
-                    share = (share if extra is None else share + extra) / recipe.accumulate
-                    share.backward()
-                loss += share.detach()
-                correct += (logits.detach().argmax(dim=1) == part.labels).sum()
-            if recipe.clip is not None:
-                nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
-            for optimizer in state.optimizers:
-                optimizer.step()
-                optimizer.zero_grad()
-            state.count(loss, correct)
-            state.seconds = before + time.perf_counter() - started
-            after_step(loss)
-    processes.synchronize()
-    state.seconds = before + time.perf_counter() - started
 
 
 @torch.inference_mode()
