@@ -1,11 +1,14 @@
 """A method that uses all three moments, in runs that are cut, averaged, in parts, and many at once."""
 
+import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -170,3 +173,44 @@ def test_an_unknown_method_leaves_nothing_behind(tiny: Recipe, tmp_path: Path) -
     with pytest.raises(HeadstartError, match="unknown method 'gues': did you mean 'guess'"):
         train(tiny.override(["methods=gues"]), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+class Late(nn.Module):
+    """A linear map that is there once ``on`` says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.map, self.on = nn.Linear(24, 24), False
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.map(tokens) if self.on else tokens
+
+
+def test_what_methods_cost_in_the_end_is_said_once_and_kept(tiny: Recipe, tmp_path: Path) -> None:
+    class AtTheEnd(Method):
+        name = "late"
+
+        def attach(self, model: nn.Module, view: AttentionView) -> nn.Module:
+            model.fc_norm = nn.Sequential(model.fc_norm, Late())
+            self.parts = [model.fc_norm[1]]
+            return model
+
+        def update(self, progress: float) -> None:
+            self.parts[0].on = progress == 1.0
+
+    register(AtTheEnd)
+    shown = io.StringIO()
+    try:
+        recipe = tiny.override(["methods=late,toy,guess"])
+        result = train(recipe, tmp_path / "run", console=Console(file=shown, width=200))
+    finally:
+        del METHODS["late"]
+    # 24·(24 + 1) parameters, 2·24·24 operations; Guess has 2·(24 + 1) parameters of its own.
+    lines = [
+        "late: +0.0006 M parameters, +1.15e-06 GFLOP an image",
+        "toy: +1e-06 M parameters, 0 GFLOP an image",
+        "guess: 0 M parameters, 0 GFLOP an image; 5e-05 M parameters of its own in training",
+    ]
+    assert result["costs"] == lines and json.loads((tmp_path / "run/result.json").read_text())["costs"] == lines
+    assert shown.getvalue().splitlines()[:3] == lines and shown.getvalue().count("late:") == 1
+    assert "costs" not in train(tiny.override(["passes=1"]), tmp_path / "none")

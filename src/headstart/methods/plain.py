@@ -50,7 +50,7 @@ def projection_of(view: AttentionView, method: str) -> nn.Conv2d:
         return proj
     raise UnsupportedModel(
         f"method {method!r} replaces the patch projection, a convolution whose kernel is its stride, and finds "
-        f"{proj!s}; only one of overlap and convstem goes into a model."
+        f"a {type(proj).__name__} that is none; only one of overlap and convstem goes into a model."
     )
 
 
