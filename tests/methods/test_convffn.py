@@ -70,11 +70,25 @@ def test_the_cost_of_vit_tiny() -> None:
     assert found.flops - plain.flops == 2 * 12 * 64 * 768 * 9
 
 
+def test_the_control_convolves_over_patches_in_another_order() -> None:
+    model = attached("convffn:control=shuffled", pool="class")
+    mlp, x = model.blocks[0].mlp, torch.randn(2, 1 + 24, 12)
+    assert mlp.order.tolist() != list(range(24)) and sorted(mlp.order.tolist()) == list(range(24))
+    assert torch.equal(mlp.order, model.blocks[1].mlp.order)
+    plain = attached(pool="class").blocks[0].mlp
+    plain.load_state_dict({name: value for name, value in mlp.state_dict().items() if name not in ("order", "back")})
+    moved = torch.cat([x[:, :1], x[:, 1:][:, mlp.order]], dim=1)
+    expected = plain(moved)
+    torch.testing.assert_close(mlp(x)[:, 0], expected[:, 0])
+    torch.testing.assert_close(mlp(x)[:, 1:][:, mlp.order], expected[:, 1:])
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
         ("convffn:kernel=4", "kernel must be an odd number of patches from 3 on, got 4"),
         ("convffn:kernel=1", "kernel must be an odd number of patches from 3 on, got 1"),
+        ("convffn:control=no", "unknown control of method 'convffn' 'no': did you mean 'none'? Known: none, shuffled"),
         ("convffn:start=patch", "unknown start of method 'convffn' 'patch': Known: delta, usual"),
     ],
 )

@@ -65,6 +65,17 @@ def test_a_stem_pixel_by_pixel() -> None:
     assert torch.autograd.gradcheck(stem, image[None, :, :4, :4].clone().requires_grad_())
 
 
+def test_the_control_sees_no_further_than_its_patch() -> None:
+    image = torch.randn(1, 3, 16, 16)
+    other = image.clone()
+    other[:, :, 3] += 1.0  # the last row of the first patches
+    for kernel, rows in ((2, 1), (3, 2)):
+        stem = attached(f"convstem:kernel={kernel}", image_size=16).patch_embed.proj
+        assert stem(image).shape == (1, 24, 4, 4)
+        moved = (stem(other) - stem(image)).abs().amax(dim=(0, 1, 3)) > 1e-6
+        assert moved.tolist() == [index < rows for index in range(4)]
+
+
 def test_tokens_start_with_a_variance_near_one_and_the_start_knows() -> None:
     model = attached(image_size=32, patch_size=4, width=192)
     images = torch.randn(16, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -108,6 +119,7 @@ def test_batch_norm_can_not_be_stacked_and_a_stem_not_be_whitened() -> None:
         ("convstem", 3, "needs square patches of 2, 4, 8, 16, … pixels, got 3×3; choose such a patch size"),
         ("convstem", 1, "got 1×1"),
         ("convstem", (2, 4), "got 2×4"),
+        ("convstem:kernel=1", 4, "a kernel of 1 would skip pixels at a stride of 2; use 3, or 2"),
         ("convstem:norm=group", 4, "unknown norm of method 'convstem' 'group': Known: batch, layer"),
     ],
 )

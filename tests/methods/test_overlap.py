@@ -74,6 +74,20 @@ def test_a_start_on_the_patch_is_the_model_without(kernel: int) -> None:
     assert (attached("overlap", image_size=(16, 24))(images) - plain(images)).abs().max() > 1e-3
 
 
+def test_the_control_gives_each_token_another_ones_surroundings() -> None:
+    model = attached("overlap:control=shuffled", image_size=(16, 24))
+    proj = model.patch_embed.proj
+    plain = torch.nn.Conv2d(3, 24, 7, stride=4, padding=3)
+    plain.load_state_dict({name: value for name, value in proj.state_dict().items() if name != "order"})
+    image = torch.randn(1, 3, 16, 24)
+    own = F.conv2d(image, proj.weight[:, :, 3:, 3:], proj.bias, stride=4).flatten(2)
+    around = plain(image).flatten(2) - own
+    torch.testing.assert_close(model.patch_embed(image)[0].T, (own + around[:, :, proj.order])[0])
+    assert proj.order.tolist() != list(range(24)) and sorted(proj.order.tolist()) == list(range(24))
+    parameters = [sum(p.numel() for p in layer.parameters()) for layer in (proj, plain)]
+    assert parameters[0] == parameters[1]
+
+
 def test_the_cost_of_vit_tiny() -> None:
     plain = cost(create_vit(), (3, 32, 32))
     found = cost(attached("overlap", width=192, depth=12), (3, 32, 32))
@@ -100,6 +114,7 @@ def test_whitening_makes_the_larger_patches_white() -> None:
         ("overlap:kernel=4", 1, "with a patch of 1 the kernel must be odd, got 4; use 5"),
         ("overlap:kernel=wide", 4, "kernel must be a number of pixels, or height/width, got 'wide'"),
         ("overlap:kernel=7/7/7", 4, "kernel must be a number of pixels, or height/width"),
+        ("overlap:control=permuted", 4, "unknown control of method 'overlap' 'permuted': Known: none, shuffled"),
         ("overlap:start=delta", 4, "unknown start of method 'overlap' 'delta': Known: patch, usual"),
     ],
 )

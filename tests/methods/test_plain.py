@@ -96,7 +96,7 @@ def test_other_starts_work(name: str, scheme: str) -> None:
     assert model(torch.randn(2, 3, 12, 16)).isfinite().all()
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", [*MODULES, "overlap:control=shuffled", "convffn:control=shuffled"])
 @pytest.mark.parametrize("half", [False, True], ids=["float32", "float16"])
 def test_many_runs_at_once_are_those_one_by_one(name: str, half: bool) -> None:
     models = [small(name, seed=seed, pool="class", registers=1) for seed in range(3)]

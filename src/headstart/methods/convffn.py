@@ -17,12 +17,21 @@ from headstart.methods.registry import register
 __all__ = ["ConvFFN"]
 
 STARTS = ("usual", "delta")
+CONTROLS = ("none", "shuffled")
 
 
 class ConvMlp(nn.Module):
-    """An MLP's own layers, with a depthwise convolution before the activation: (B, N, D) → (B, N, D)."""
+    """An MLP's own layers, with a depthwise convolution before the activation: (B, N, D) → (B, N, D).
 
-    def __init__(self, mlp: nn.Module, grid: tuple[int, int], prefix: int, kernel: int, start: str) -> None:
+    With ``order`` (h·w,) patches are laid on the grid in this order instead of their own, and taken back.
+    """
+
+    order: Tensor | None
+    back: Tensor | None
+
+    def __init__(
+        self, mlp: nn.Module, grid: tuple[int, int], prefix: int, kernel: int, start: str, order: Tensor | None
+    ) -> None:
         super().__init__()
         fc1, fc2 = mlp.get_submodule("fc1"), mlp.get_submodule("fc2")
         assert isinstance(fc1, nn.Linear)
@@ -40,6 +49,8 @@ class ConvMlp(nn.Module):
         if start == "delta":
             nn.init.dirac_(self.conv.weight, groups=fc1.out_features)
             nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
+        self.register_buffer("order", order)
+        self.register_buffer("back", None if order is None else order.argsort())
         # timm's MLP has more parts than the library's own, which is fc2(GELU(fc1 x)).
         self.act = getattr(mlp, "act", nn.GELU())
         self.drop1 = getattr(mlp, "drop1", nn.Identity())
@@ -55,7 +66,11 @@ class ConvMlp(nn.Module):
             )
         x = self.fc1(x)
         prefix, patches = x[:, : self.prefix], x[:, self.prefix :]
+        if self.order is not None:
+            patches = patches[:, self.order]
         patches = self.conv(patches.transpose(1, 2).unflatten(2, self.grid)).flatten(2).transpose(1, 2)
+        if self.back is not None:
+            patches = patches[:, self.back]
         x = torch.cat([prefix, patches], dim=1) if self.prefix else patches
         return self.drop2(self.fc2(self.norm(self.drop1(self.act(x)))))
 
@@ -73,6 +88,8 @@ class ConvFFN(Method):
         kernel: k in patches, odd.
         start: ``"usual"``, PyTorch's own random start of a convolution; or ``"delta"``: one in the middle and zeros
             around it, so that the model starts as without.
+        control: ``"shuffled"``: the convolution sees the patches in one random order, the same in all blocks and all
+            through training: as many weights and operations, nothing local.
 
     Raises :class:`~headstart.errors.HeadstartError` for an even kernel or one below 3, and for a model that is neither
     the library's own ViT nor timm's VisionTransformer, or has other MLPs.
@@ -80,16 +97,19 @@ class ConvFFN(Method):
 
     name = "convffn"
 
-    def __init__(self, kernel: int = 3, start: str = "usual") -> None:
+    def __init__(self, kernel: int = 3, start: str = "usual", control: str = "none") -> None:
         super().__init__()
         if kernel < 3 or kernel % 2 == 0:
             raise HeadstartError(f"convffn: kernel must be an odd number of patches from 3 on, got {kernel}.")
         if start not in STARTS:
             raise unknown("start of method 'convffn'", start, STARTS)
-        self.kernel, self.start = kernel, start
+        if control not in CONTROLS:
+            raise unknown("control of method 'convffn'", control, CONTROLS)
+        self.kernel, self.start, self.control = kernel, start, control
 
     def attach(self, model: nn.Module, view: AttentionView) -> nn.Module:
         """Replace every ``mlp``; its parameters keep their names, and ``mlp.conv.*`` are new."""
+        order = torch.randperm(view.patches).to(view.device) if self.control == "shuffled" else None
         for block, mlp in mlps_of(view, self.name):
-            block.mlp = ConvMlp(mlp, view.grid, view.prefix, self.kernel, self.start)
+            block.mlp = ConvMlp(mlp, view.grid, view.prefix, self.kernel, self.start, order)
         return model

@@ -42,14 +42,14 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 class Stem(nn.Module):
-    """n times a 3×3 convolution of stride 2, norm and ReLU; then 1×1 to the width: (B, C, p·h, p·w) → (B, D, h, w)."""
+    """n times a convolution of stride 2, norm and ReLU; then 1×1 to the width: (B, C, p·h, p·w) → (B, D, h, w)."""
 
-    def __init__(self, in_channels: int, channels: list[int], norm: str) -> None:
+    def __init__(self, in_channels: int, channels: list[int], norm: str, kernel: int) -> None:
         super().__init__()
         self.in_channels = in_channels
         layers: list[nn.Module] = []
         for before, after in zip([in_channels, *channels], channels, strict=False):
-            layers.append(nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False))
+            layers.append(nn.Conv2d(before, after, kernel, stride=2, padding=(kernel - 1) // 2, bias=False))
             layers.append(BatchNorm(after) if norm == "batch" else ChannelNorm(after, eps=1e-6))
             layers.append(nn.ReLU())
         self.body = nn.Sequential(*layers)
@@ -78,18 +78,22 @@ class ConvStem(Method):
         norm: ``"layer"``, or the paper's ``"batch"``, whose running statistics cost: no many runs at once; results
             that depend on how a batch is cut into parts or over processes; and a moving average of the weights
             (``ema=``) that goes with the last weights' statistics, not its own.
+        kernel: of the convolutions of stride 2, 3 in the paper. The negative control is 2: as deep, and as many norms,
+            but no token sees beyond its own patch.
 
-    Raises :class:`~headstart.errors.HeadstartError` for patches that are not square or no power of two, and for a model
-    that is neither the library's own ViT nor timm's VisionTransformer.
+    Raises :class:`~headstart.errors.HeadstartError` for patches that are not square or no power of two, a kernel below
+    2, and a model that is neither the library's own ViT nor timm's VisionTransformer.
     """
 
     name = "convstem"
 
-    def __init__(self, norm: str = "layer") -> None:
+    def __init__(self, norm: str = "layer", kernel: int = 3) -> None:
         super().__init__()
+        if kernel < 2:
+            raise HeadstartError(f"convstem: a kernel of {kernel} would skip pixels at a stride of 2; use 3, or 2.")
         if norm not in NORMS:
             raise unknown("norm of method 'convstem'", norm, NORMS)
-        self.norm = norm
+        self.norm, self.kernel = norm, kernel
 
     def attach(self, model: nn.Module, view: AttentionView) -> nn.Module:
         """Replace ``patch_embed.proj``; its parameters become ``proj.body.*`` and ``proj.last.*``."""
@@ -102,6 +106,6 @@ class ConvStem(Method):
                 f"pixels, got {height}×{patch}; choose such a patch size, or leave convstem out."
             )
         channels = [max(1, old.out_channels >> step) for step in reversed(range(count))]
-        stem = Stem(old.in_channels, channels, self.norm)
+        stem = Stem(old.in_channels, channels, self.norm, self.kernel)
         embedding_of(view, self.name).proj = stem.to(old.weight.device, old.weight.dtype)
         return model

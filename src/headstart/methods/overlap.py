@@ -6,7 +6,8 @@ Shapes: ``B`` images, ``C`` channels, ``D`` width, ``p`` patch size, ``k`` kerne
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from headstart.attention import AttentionView
 from headstart.errors import HeadstartError, unknown
@@ -15,6 +16,25 @@ from headstart.methods.plain import embedding_of, projection_of
 from headstart.methods.registry import register
 
 __all__ = ["Overlap"]
+
+
+class Apart(nn.Conv2d):
+    """The same convolution, with each token's surroundings taken from another patch: ``order`` (h·w,) says which.
+
+    The control: the part of the kernel that lies on the patch sees it, the rest what lies around another one.
+    """
+
+    order: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.weight
+        patch, before = self.stride, (int(self.padding[0]), int(self.padding[1]))
+        rows, columns = (slice(a, a + p) for a, p in zip(before, patch, strict=True))
+        own = torch.zeros_like(weight)
+        own[:, :, rows, columns] = 1
+        tokens = F.conv2d(x, weight[:, :, rows, columns], self.bias, patch)
+        around = F.conv2d(x, weight * (1 - own), None, patch, before)
+        return tokens + around.flatten(2)[:, :, self.order].unflatten(2, tokens.shape[2:])
 
 
 @register
@@ -32,6 +52,8 @@ class Overlap(Method):
         kernel: k in pixels, or (height, width); 2p − 1 unless given.
         start: ``"usual"``, PyTorch's own random start of a convolution, as the patch projection has; or ``"patch"``:
             the projection's weights on the patch itself and zeros around it, so that the model starts as without.
+        control: ``"shuffled"``: each token sees its own patch and the surroundings of another, by one random order of
+            the patches: as many weights, nothing local.
 
     Raises :class:`~headstart.errors.HeadstartError` for a kernel that does not overlap or would change the grid, and
     for a model that is neither the library's own ViT nor timm's VisionTransformer.
@@ -39,14 +61,18 @@ class Overlap(Method):
 
     name = "overlap"
 
-    def __init__(self, kernel: int | tuple[int, int] | None = None, start: str = "usual") -> None:
+    def __init__(
+        self, kernel: int | tuple[int, int] | None = None, start: str = "usual", control: str = "none"
+    ) -> None:
         super().__init__()
+        if control not in ("none", "shuffled"):
+            raise unknown("control of method 'overlap'", control, ("none", "shuffled"))
         if start not in ("usual", "patch"):
             raise unknown("start of method 'overlap'", start, ("usual", "patch"))
         sides = kernel if isinstance(kernel, tuple) else (kernel, kernel)
         if kernel is not None and (len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides)):
             raise HeadstartError(f"overlap: kernel must be a number of pixels, or height/width, got {kernel!r}.")
-        self.kernel, self.start = sides, start
+        self.kernel, self.start, self.control = sides, start, control
 
     def attach(self, model: nn.Module, view: AttentionView) -> nn.Module:
         """Replace ``patch_embed.proj``; the names of the parameters stay, the weight is larger."""
@@ -64,7 +90,7 @@ class Overlap(Method):
             # From first to last, p·(h−1) + k pixels are read of the p·h + 2a there are; the rest must be below p.
             if not 0 <= p - k + 2 * before[-1] < p:
                 raise HeadstartError(f"overlap: with a patch of {p} the kernel must be odd, got {k}; use {k + 1}.")
-        new = nn.Conv2d(
+        new = (Apart if self.control == "shuffled" else nn.Conv2d)(
             old.in_channels,
             old.out_channels,
             (kernel[0], kernel[1]),
@@ -80,5 +106,7 @@ class Overlap(Method):
                 new.weight.zero_()[:, :, rows, columns] = old.weight
                 if new.bias is not None and old.bias is not None:
                     new.bias.copy_(old.bias)
+        if self.control == "shuffled":
+            new.register_buffer("order", torch.randperm(view.patches).to(old.weight.device))
         embedding_of(view, self.name).proj = new
         return model
