@@ -92,6 +92,13 @@ def test_a_methods_parameters_are_trained_and_saved_but_not_kept(tiny: Recipe, t
     assert torch.equal(run.model.norm.trained, kept["norm.trained"])
 
 
+def test_a_half_trained_run_is_looked_at_as_it_was(tiny: Recipe, tmp_path: Path) -> None:
+    train(tiny.override(["methods=toy"]), tmp_path)
+    for name in ("model.safetensors", "result.json", "checkpoint.safetensors", "best.safetensors"):
+        (tmp_path / name).unlink()
+    assert load_run(tmp_path).model.norm.factor.item() == pytest.approx(0.5 + 0.5 * 2 / 3)
+
+
 def test_runs_with_and_without_a_method_see_the_same_images(
     tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

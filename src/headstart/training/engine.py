@@ -134,6 +134,8 @@ def _train(
             kept.save_pass(state.tensors(), state.meta())
         else:
             write_lines(out / "history.jsonl", state.history)  # a kill may have come between the two files
+    trainee.update(1.0)
+    size = cost(model, dataset.train.image_shape)  # of what is kept; a compiled model can't be counted
     network = processes.prepare(trainee)
     if recipe.compile:
         trainee.compile()
@@ -193,7 +195,7 @@ def _train(
             saving.agree()
             saving.stop_if_asked(f"after pass {row['pass']} of {recipe.passes}, saved in {out}")
 
-    history, size = state.history, cost(state.final, dataset.train.image_shape)
+    history = state.history
     result = {
         "val_accuracy": history[-1]["val_accuracy"],
         "test_accuracy": evaluate(dataset.test),

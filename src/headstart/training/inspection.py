@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from headstart.data import Dataset, normalize
 from headstart.errors import HeadstartError
 from headstart.training.build import build_dataset, sample_images
-from headstart.training.checkpoint import load_weights
-from headstart.training.kept import newest_pass
+from headstart.training.checkpoint import load_weights, read_meta
+from headstart.training.kept import newest_pass, position
 from headstart.training.recipe import Recipe
 from headstart.training.run_folder import read_json
 from headstart.training.trainee import build_trainee
@@ -60,7 +60,6 @@ def load_run(folder: str | Path) -> Run:
     recipe = Recipe(**{**keys, "dataset": stored.get("dataset", keys["dataset"])})
     dataset = build_dataset(recipe)
     trainee = build_trainee(recipe, dataset)
-    trainee.update(1.0)
     model = trainee.model
     final = folder / "model.safetensors"
     finished = final.exists()
@@ -68,4 +67,5 @@ def load_run(folder: str | Path) -> Run:
     if weights is None:
         raise HeadstartError(f"{folder} has no finished pass yet; run it for at least one pass.")
     load_weights(weights, model)
+    trainee.update(1.0 if finished else position(read_meta(weights))[0] / recipe.passes)
     return Run(recipe, dataset, model.eval(), finished)

@@ -91,7 +91,7 @@ class Stacked:
         try:
             logits = self._run(self.stacks, self._buffers, images, *extras)
         except RuntimeError as error:
-            if "random" not in str(error):
+            if "called random operation" not in str(error):
                 raise
             raise HeadstartError(
                 f"{type(self.models[0]).__name__} draws random numbers in its forward pass (dropout, stochastic "

@@ -101,6 +101,8 @@ def train_together(
         path, tensors, meta = found
         for index, (state, numbers) in enumerate(zip(states, meta["runs"], strict=True)):
             state.restore(path, of_module(tensors, str(index)), numbers)
+    trainees[0].update(1.0)
+    size = cost(copy.deepcopy(models[0]), dataset.train.image_shape)  # of what is kept
     if recipe.compile:
         stacked.compile()
     final = stacked if first.average is None else Stacked([state.final for state in states])
@@ -166,7 +168,6 @@ def train_together(
             progress.passed(_mean(rows), recipe.passes)
             saving.stop_if_asked(f"after pass {rows[0]['pass']} of {recipe.passes}, saved in {out}")
 
-    size = cost(copy.deepcopy(first.final), dataset.train.image_shape)
     tested = accuracies(final, dataset.test, dataset, recipe.eval_batch, processes)
     for state, (_, folder, _), accuracy in zip(states, members, tested, strict=True):
         if (folder / "result.json").exists():
