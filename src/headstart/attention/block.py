@@ -114,6 +114,15 @@ class BlockView:
             raise HeadstartError(f"{name} has shape {tuple(slot.shape)}, got {tuple(value.shape)}.")
         slot.copy_(value)
 
+    def write_qk(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+        """Set Q and K (H, D, R); returns what they came to, here just these.
+
+        Where they come to something else, a factor on a head's Q or K that is asked for is one on what it comes to.
+        """
+        self.write("q", q)
+        self.write("k", k)
+        return q, k
+
     def slots(self) -> list[Tensor]:
         """Every parameter of the attention that can be written through this view."""
         found = [t.detach() for name in "qkvo" for t in self.projection(name) if t is not None]
@@ -122,13 +131,16 @@ class BlockView:
         found += [p.detach() for p in (self.bias.parameters if self.bias else [])]
         return found + ([self.temperature.detach()] if self.temperature is not None else [])
 
+    def project(self, name: str, x: Tensor) -> Tensor:
+        """What the projection ``name`` (q, k or v) gives for normalised inputs ``x`` (B, N, D): (B, H, N, R)."""
+        projected = x[:, None] @ self._slot(name).to(x.dtype)
+        if self.has_bias(name):
+            projected = projected + self._slot(f"{name}_bias").to(x.dtype)[:, None]
+        return projected
+
     def queries_keys(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Queries and keys (B, H, N, R) as the logits take them, for normalised inputs ``x`` (B, N, D)."""
-        q, k = (x[:, None] @ self._slot(name).to(x.dtype) for name in ("q", "k"))
-        if self.has_bias("q"):
-            q = q + self._slot("q_bias").to(x.dtype)[:, None]
-        if self.has_bias("k"):
-            k = k + self._slot("k_bias").to(x.dtype)[:, None]
+        q, k = self.project("q", x), self.project("k", x)
         if self.has_qk_norm:
             q, k = (copy.deepcopy(norm).to(x.dtype)(t) for norm, t in ((self.q_norm, q), (self.k_norm, k)))
         if self.rotate is not None:

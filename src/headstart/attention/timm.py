@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from headstart.attention.block import BlockView, RelativeBias
 from headstart.attention.hooks import evaluating
+from headstart.attention.local import LocalMap, LocalView, local_projection
 from headstart.attention.pieces import Missing, as_conv, as_identity, as_linear, bias_table, fused, missing_in, separate
 from headstart.attention.view import AttentionView, Position
 
@@ -96,21 +97,25 @@ def _view_block(block: nn.Module, index: int, shape: dict[str, Any], missing: Mi
     attention: Any = getattr(block, "attn", None)
     norm = getattr(block, "norm1", None)
     proj = as_linear(getattr(attention, "proj", None))
-    qkv = as_linear(getattr(attention, "qkv", None))
+    local = getattr(attention, "qkv", None)
+    local, qkv = (local, None) if isinstance(local, LocalMap) else (None, as_linear(local))
     apart = {n: as_linear(getattr(attention, f"{n}_proj", None)) for n in "qkv"}
-    if not isinstance(norm, nn.Module) or proj is None or (qkv is None and None in apart.values()):
+    if not isinstance(norm, nn.Module) or proj is None or (local is qkv is None and None in apart.values()):
         raise missing(f"blocks[{index}]: looked for norm1, attn.qkv and attn.proj (linear layers).")
     if getattr(attention, "num_kv_heads", attention.num_heads) != attention.num_heads:
         raise missing(f"blocks[{index}] shares keys between heads (grouped queries), which no scheme sets yet.")
     size = proj.in_features  # heads · head dim, which need not be the width
-    if qkv is not None:
+    if local is not None:
+        projection = local_projection(local, proj)
+    elif qkv is not None:
         # A bias of the keys that is a buffer of zeros (EVA, BEiT) is neither trained nor saved: none.
         own = {n: getattr(attention, f"{n}_bias", None) for n in "qv"}
         projection = fused(qkv.weight, size, {"qkv": qkv.bias, **own}, proj)
     else:
         projection = separate(**{n: layer for n, layer in apart.items() if layer is not None}, o=proj)
     mlp = getattr(block, "mlp", None)
-    return BlockView(
+    return _of_kind(
+        local,
         **shape,
         attention=attention,
         norm=norm,
@@ -125,6 +130,10 @@ def _view_block(block: nn.Module, index: int, shape: dict[str, Any], missing: Mi
         mlp_in=as_linear(getattr(mlp, "fc1", None)),
         mlp_out=as_linear(getattr(mlp, "fc2", None)),
     )
+
+
+def _of_kind(local: LocalMap | None, **parts: Any) -> BlockView:
+    return BlockView(**parts) if local is None else LocalView(**parts, qkv=local)
 
 
 def _layer_scale(block: nn.Module) -> Tensor | None:

@@ -40,7 +40,7 @@ def predicted_gain(
     before = energy(stream[None], view)
     for block, attention in zip(view.blocks, maps, strict=True):
         x = torch.nn.functional.layer_norm(stream, stream.shape[-1:])
-        heads = attention.to(x) @ (x @ block.read("v").to(x))
+        heads = attention.to(x) @ block.project("v", x[None])[0]
         branch = (heads @ block.read("o").to(x)).sum(0)
         stream = stream + (branch if block.layer_scale is None else branch * block.layer_scale.to(x))
     return gain(before, energy(stream[None], view))

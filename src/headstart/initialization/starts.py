@@ -40,8 +40,12 @@ def absolute_start(problem: Problem, solver: Solver, scheme: Impulse) -> Start:
     known: dict[tuple, Tensor] = {}  # gains on the input below
     seen: Tensor | None = None
 
-    def fit(index: int, block: BlockView, x: Tensor, found: QK, sharpness: float) -> Tensor:
-        parts = _parts(solve, index, block, x, found, solver.fits)
+    def fit(index: int, block: BlockView, x: Tensor, asked: QK, found: QK, sharpness: float) -> Tensor:
+        parts = _parts(solve, index, block, x, asked, solver.fits)
+        exact = found[0] is asked[0]
+        if not exact:  # what was asked for from a fold comes out changed alike
+            change = [came - wanted for came, wanted in zip(found, asked, strict=True)]
+            parts = [((q + change[0], k + change[1]), part) for (q, k), part in parts]
         count, targets = sum(len(part) for _, part in parts), problem.targets[index]
 
         def gains(heads: list[int]) -> Tensor:
@@ -50,7 +54,8 @@ def absolute_start(problem: Problem, solver: Solver, scheme: Impulse) -> Start:
                 count, block, targets[heads], sharpness, shared=block.has_qk_norm,
             )  # fmt: skip
 
-        if len(x) > 1 or not solver.same_code or problem.scramble is not None or block.has_qk_norm:
+        same = solver.same_code and problem.scramble is None and exact
+        if len(x) > 1 or not same or block.has_qk_norm:
             return gains(list(range(block.heads)))
         # On position alone heads with one code and one offset need one gain, in whichever block they are.
         nonlocal seen
@@ -64,17 +69,17 @@ def absolute_start(problem: Problem, solver: Solver, scheme: Impulse) -> Start:
         return torch.stack([known[key] for key in keys])
 
     def start(index: int, block: BlockView, x: Tensor, sharpness: float | None) -> None:
-        q, k = solve(index, block, x)
+        q, k = asked = solve(index, block, x)
         zero_bias(block, "q", "k")
         if sharpness is not None:
-            gain = fit(index, block, x, (q, k), sharpness)
+            q, k = found = block.write_qk(*asked)
+            gain = fit(index, block, x, asked, found, sharpness)
             if block.has_qk_norm:  # scaling Q and K would be normalised away; a norm without scale leaves it at one
                 for norm in (block.q_norm, block.k_norm):
                     reset_norm(norm, float(gain[0].sqrt()))
             else:
                 q, k = (w * gain.sqrt()[:, None, None] for w in (q, k))
-        block.write("q", q)
-        block.write("k", k)
+        block.write_qk(q, k)
 
     return start
 

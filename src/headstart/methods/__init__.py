@@ -13,6 +13,7 @@ from headstart.methods.registry import METHODS, method_names, register, resolve_
 from headstart.methods.smoothing import Smoothing
 
 __all__ = [
+    "LIFE",
     "METHODS",
     "ConvFFN",
     "ConvStem",
