@@ -152,7 +152,13 @@ def passing_on(scale: Tensor, faint: float = _CARRIED) -> Tensor:
     mean = size.unflatten(0, (3, -1)).mean(1, keepdim=True).expand(-1, len(size) // 3, -1).flatten(0, 1)
     size = torch.where(size > 1e-3 * mean, size, mean.clamp(min=1e-6))  # rows of nought: channels a head has no use for
     u, s, vh = torch.linalg.svd(scale / size, full_matrices=False)
-    return size * ((u * s.clamp(min=faint)) @ vh)
+    low = s < faint
+    # Which rows carry a direction left out wholly is open; a fixed matrix decides, since rounding would otherwise.
+    fixed = torch.randn(scale.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(scale)
+    inner = torch.diag(s[low]) + 1e-6 * u[:, low].T @ fixed @ vh[low].T
+    turn, _, back = torch.linalg.svd(inner)
+    raised = (u[:, ~low] * s[~low]) @ vh[~low] + faint * u[:, low] @ turn @ back @ vh[low]
+    return size * raised
 
 
 class PlainQKV(_GridMap):
