@@ -15,17 +15,11 @@ from headstart.errors import HeadstartError, unknown
 from headstart.methods.method import Method
 from headstart.methods.plain import embedding_of, projection_of
 from headstart.methods.registry import register
+from headstart.models.lgl import ChannelNorm
 
 __all__ = ["ConvStem"]
 
 NORMS = ("layer", "batch")
-
-
-class ChannelNorm(nn.LayerNorm):
-    """LayerNorm over the channels of each pixel, (B, C, h, w)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 class BatchNorm(nn.BatchNorm2d):
