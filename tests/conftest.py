@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import pytest
 import torch
+
+if TYPE_CHECKING:
+    from headstart.training import Recipe
 
 # The tests' tensors are small: a second thread costs more waiting than it saves, above all on a busy machine.
 torch.set_num_threads(1)
@@ -37,3 +43,31 @@ def declare_missing_torchvision_operators() -> torch.library.Library | None:
 
 # Kept in a name: the operators vanish with the library object.
 TORCHVISION_OPERATORS = declare_missing_torchvision_operators()
+
+
+@pytest.fixture
+def cut_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Recipe], None]:
+    """Trains a recipe in ``tmp_path``, in ``whole`` and, cut in its seventh step, in ``cut``: with the same bits."""
+
+    def train_both(recipe: Recipe) -> None:
+        from headstart.training import engine, train
+
+        train(recipe, tmp_path / "whole")
+        original, steps = engine.RunState.count, 0
+
+        def cut(*args: Any) -> None:
+            nonlocal steps
+            steps += 1
+            if steps == 7:
+                raise KeyboardInterrupt
+            original(*args)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(engine.RunState, "count", cut)
+            with pytest.raises(KeyboardInterrupt):
+                train(recipe, tmp_path / "cut", save_every=0.0)
+        train(recipe, tmp_path / "cut")
+        whole, other = (tmp_path / name / "model.safetensors" for name in ("whole", "cut"))
+        assert other.read_bytes() == whole.read_bytes()
+
+    return train_both

@@ -1,5 +1,6 @@
 """Dense relative localization: by hand on a grid of 2×3, at random on larger ones, and in whole runs."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from headstart.errors import HeadstartError
 from headstart.initialization import init_
 from headstart.methods import DRLoc, Step, resolve_methods
 from headstart.models import create_vit
-from headstart.training import Recipe, compare, engine, train
+from headstart.training import Recipe, compare, train
 from headstart.training.together import Together
 
 
@@ -276,25 +277,10 @@ def test_a_grid_of_one_position_and_other_tokens_are_told() -> None:
 
 @pytest.mark.parametrize("changes", [[], ["ema=0.9", "pool=class", "registers=2"]], ids=["plain", "averaged"])
 def test_a_cut_run_ends_with_the_same_bits(
-    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: list[str]
+    tiny: Recipe, tmp_path: Path, cut_and_whole: Callable[[Recipe], None], changes: list[str]
 ) -> None:
     recipe = tiny.override(["methods=drloc:schedule=warm-decay:control=shuffled", *changes])
-    train(recipe, tmp_path / "whole")
-    original, steps = engine.RunState.count, 0
-
-    def cut(*args: Any) -> None:
-        nonlocal steps
-        steps += 1
-        if steps == 7:
-            raise KeyboardInterrupt
-        original(*args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(engine.RunState, "count", cut)
-        with pytest.raises(KeyboardInterrupt):
-            train(recipe, tmp_path / "cut", save_every=0.0)
-    train(recipe, tmp_path / "cut")
-    assert (tmp_path / "cut/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
+    cut_and_whole(recipe)
     stored = load_file(tmp_path / "cut/checkpoint.safetensors")
     assert "optimizer.exp_avg.methods.0.mlp.0.weight" in stored
     assert not [name for name in load_file(tmp_path / "cut/model.safetensors") if "mlp.0" in name]

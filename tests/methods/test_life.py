@@ -1,4 +1,5 @@
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from headstart.evaluation import cost
 from headstart.methods import resolve_methods
 from headstart.methods.local_qkv import LocalQKV, PlainQKV
 from headstart.models.vit import create_vit
-from headstart.training import Recipe, compare, engine, train
+from headstart.training import Recipe, compare, train
 from headstart.training.stacked import Stacked
 from headstart.training.together import Together
 
@@ -170,25 +171,10 @@ def test_stacked_models_are_the_models_one_by_one(spec: str) -> None:
 
 @pytest.mark.parametrize("changes", [[], ["ema=0.9", "pool=class", "registers=2", "init=impulse"]])
 def test_a_cut_run_ends_with_the_same_bits(
-    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: list[str]
+    tiny: Recipe, tmp_path: Path, cut_and_whole: Callable[[Recipe], None], changes: list[str]
 ) -> None:
     recipe = tiny.override(["methods=life", *changes])
-    train(recipe, tmp_path / "whole")
-    original, steps = engine.RunState.count, 0
-
-    def cut(*args: Any) -> None:
-        nonlocal steps
-        steps += 1
-        if steps == 7:
-            raise KeyboardInterrupt
-        original(*args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(engine.RunState, "count", cut)
-        with pytest.raises(KeyboardInterrupt):
-            train(recipe, tmp_path / "cut", save_every=0.0)
-    train(recipe, tmp_path / "cut")
-    assert (tmp_path / "cut/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
+    cut_and_whole(recipe)
     assert "blocks.1.attn.qkv.depthwise.1.weight" in load_file(tmp_path / "whole/model.safetensors")
 
 

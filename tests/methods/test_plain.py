@@ -3,6 +3,7 @@
 import copy
 import json
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from headstart.attention import attention_view
 from headstart.errors import HeadstartError
 from headstart.methods import resolve_methods
 from headstart.models.vit import create_vit
-from headstart.training import Recipe, engine, load_run, train
+from headstart.training import Recipe, load_run, train
 from headstart.training.stacked import Stacked
 
 MODULES = ["overlap", "convstem", "convffn"]
@@ -121,25 +122,10 @@ def test_many_runs_at_once_are_those_one_by_one(name: str, half: bool) -> None:
 
 @pytest.mark.parametrize("methods", ["overlap,convffn", "convstem", "convstem:norm=batch"])
 def test_a_cut_and_averaged_run_ends_with_the_same_bits(
-    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, methods: str
+    tiny: Recipe, tmp_path: Path, cut_and_whole: Callable[[Recipe], None], methods: str
 ) -> None:
     recipe = tiny.override([f"methods={methods}", "ema=0.9", "init=impulse"])
-    train(recipe, tmp_path / "whole")
-    original, steps = engine.RunState.count, 0
-
-    def cut(*args: Any) -> None:
-        nonlocal steps
-        steps += 1
-        if steps == 7:
-            raise KeyboardInterrupt
-        original(*args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(engine.RunState, "count", cut)
-        with pytest.raises(KeyboardInterrupt):
-            train(recipe, tmp_path / "cut", save_every=0.0)
-    train(recipe, tmp_path / "cut")
-    assert (tmp_path / "cut/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
+    cut_and_whole(recipe)
     stored = load_file(tmp_path / "whole/model.safetensors")
     assert all(torch.equal(stored[n], t) for n, t in load_run(tmp_path / "whole").model.state_dict().items())
     costs = json.loads((tmp_path / "whole/result.json").read_text())["costs"]

@@ -1,5 +1,6 @@
 """Options of a run: each does what it says, and a cut run ends with the bits of a whole one."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from headstart.errors import HeadstartError
-from headstart.training import Recipe, engine, feed, train
+from headstart.training import Recipe, feed, train
 from headstart.training.build import build_dataset
 
 AUGMENTED = ["resized_crop=0.5", "crop=0", "erase=0.3", "mixup=0.8", "cutmix=1", "fill=mean"]
@@ -34,25 +35,10 @@ def difference(one: Path, other: Path) -> float:
     ids=lambda changes: changes[0],
 )
 def test_cut_inside_a_pass_a_run_ends_with_the_same_bits(
-    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: list[str]
+    tiny: Recipe, tmp_path: Path, cut_and_whole: Callable[[Recipe], None], changes: list[str]
 ) -> None:
     recipe = tiny.override(changes)
-    train(recipe, tmp_path / "whole")
-    original, steps = engine.RunState.count, 0
-
-    def cut(*args: Any) -> None:
-        nonlocal steps
-        steps += 1
-        if steps == 7:
-            raise Cut
-        original(*args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(engine.RunState, "count", cut)
-        with pytest.raises(Cut):
-            train(recipe, tmp_path / "cut", save_every=0.0)
-    train(recipe, tmp_path / "cut")
-    assert (tmp_path / "cut/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
+    cut_and_whole(recipe)
 
 
 @pytest.mark.parametrize("changes", [[], ["drop_path=0.5", "mixup=0.8"]], ids=["plain", "drops and mixes"])

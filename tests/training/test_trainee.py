@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -119,25 +119,10 @@ def test_runs_with_and_without_a_method_see_the_same_images(
 
 @pytest.mark.parametrize("changes", [[], ["ema=0.9"]], ids=["plain", "averaged"])
 def test_a_cut_run_with_methods_ends_with_the_same_bits(
-    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: list[str]
+    tiny: Recipe, tmp_path: Path, cut_and_whole: Callable[[Recipe], None], changes: list[str]
 ) -> None:
     recipe = tiny.override(["methods=toy,guess", *changes])
-    train(recipe, tmp_path / "whole")
-    original, steps = engine.RunState.count, 0
-
-    def cut(*args: Any) -> None:
-        nonlocal steps
-        steps += 1
-        if steps == 7:
-            raise KeyboardInterrupt
-        original(*args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(engine.RunState, "count", cut)
-        with pytest.raises(KeyboardInterrupt):
-            train(recipe, tmp_path / "cut", save_every=0.0)
-    train(recipe, tmp_path / "cut")
-    assert (tmp_path / "cut/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
+    cut_and_whole(recipe)
 
 
 def test_parts_give_the_result_of_the_whole_batch(tiny: Recipe, tmp_path: Path) -> None:
