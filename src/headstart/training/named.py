@@ -66,7 +66,8 @@ def photos() -> Recipe:
 
     Command: ``headstart train photos/ --recipe photos``.
 
-    Measured: not yet.
+    Measured (results/photos.json): 50.0 ± 1.5 % from default, 55.1 ± 1.0 % from impulse (test accuracy, n = 3), 1156 s
+    a run on 2 CPU cores, 2026-11-26.
     """
     return Recipe(
         dataset="flowers102",  # or your own
