@@ -33,9 +33,7 @@ if TYPE_CHECKING:
     from headstart.training.arms import Matrix
     from headstart.training.comparison import Runner
 
-Arms = Annotated[
-    str, typer.Option("--init", help="Initializations; methods behind +: impulse,impulse+drloc.")
-]
+Arms = Annotated[str, typer.Option("--init", help="Initializations; methods behind +: impulse,impulse+drloc.")]
 Table = Annotated[
     tuple[str, str] | None,
     typer.Option("--matrix", metavar="init=A,B with=none,C", help="Every initialization with every choice of methods."),
