@@ -57,10 +57,12 @@ def test_single_measurements_stay_in_the_file() -> None:
 def test_a_matrix_has_costs_and_what_goes_beyond_the_single_gains(results: dict[str, Any]) -> None:
     results["matrix"] = {"init": ["default"], "with": ["none", "drloc"]}
     for arm, beyond, interval in zip(results["arms"], (None, -0.012), (None, [-0.03, 0.006]), strict=True):
-        arm |= {"interaction": beyond, "interaction_interval": interval}
+        arm |= {"interaction": beyond, "interaction_interval": interval, "gain": beyond and 0.02, "gain_interval": None}
         for run in arm["runs"]:
             run |= {"parameters": 1_234_567, "flops": 25_000_000, "images_per_second": 1234.4}
     header, _, first, second, *_ = markdown_table(results).splitlines()
-    assert header.endswith("| beyond the sum of single gains | M parameters | GFLOP an image | images/s |")
-    assert first.endswith("| – | – | 1.235 | 0.0250 | 1,234 |")
-    assert second.endswith("| +8.0 [−17.4, +33.4] | −1.2 [−3.0, +0.6] | 1.235 | 0.0250 | 1,234 |")
+    assert header.endswith(
+        "| gain over its init alone | beyond the sum of single gains | M parameters | GFLOP an image | images/s |"
+    )
+    assert first.endswith("| – | – | – | 1.235 | 0.0250 | 1,234 |")
+    assert second.endswith("| +8.0 [−17.4, +33.4] | +2.0 | −1.2 [−3.0, +0.6] | 1.235 | 0.0250 | 1,234 |")

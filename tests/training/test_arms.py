@@ -37,6 +37,11 @@ def test_a_matrix_is_read_and_written() -> None:
     assert matrix.arms == [init + methods for init in ("default", "impulse") for methods in added]
     assert str(matrix) == "init=default,impulse with=none,convffn,overlap+convffn"
     assert matrix.corners("impulse+convffn") == ("impulse", "default+convffn", "default")
+    assert [matrix.alone(arm) for arm in ("impulse+convffn", "default+convffn", "impulse")] == [
+        "impulse",
+        "default",
+        None,
+    ]
     assert [matrix.corners(arm) for arm in ("default", "impulse", "default+convffn")] == [None] * 3
 
 
@@ -67,6 +72,9 @@ def test_the_results_of_a_matrix_have_costs_and_interactions(tiny: Recipe, tmp_p
     assert arms["mimetic+convffn"]["interaction"] == pytest.approx(difference)
     assert arms["mimetic+convffn"]["interaction_interval"] == pytest.approx(interval)
     assert arms["default+convffn"]["interaction"] is None
+    for name, alone in (("mimetic+convffn", "mimetic"), ("default+convffn", "default")):
+        assert arms[name]["gain"] == pytest.approx(paired_difference(tests[name], tests[alone])[0])
+    assert arms["mimetic"]["gain"] is None
     first, other = (arms[name]["runs"][0] for name in ("default", "default+convffn"))
     assert other["parameters"] > first["parameters"] and other["flops"] > first["flops"]
 

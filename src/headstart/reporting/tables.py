@@ -19,11 +19,18 @@ def table_rows(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     ]
     if "matrix" not in results:
         return header, rows
-    header += ["beyond the sum of single gains", "M parameters", "GFLOP an image", "images/s"]
+    header += [
+        "gain over its init alone",
+        "beyond the sum of single gains",
+        "M parameters",
+        "GFLOP an image",
+        "images/s",
+    ]
     for row, arm in zip(rows, arms, strict=True):
         first = arm["runs"][0]
         speed = sum(run["images_per_second"] for run in arm["runs"]) / len(arm["runs"])
         row += [
+            _signed_in(arm["gain"], arm["gain_interval"]),
             _signed_in(arm["interaction"], arm["interaction_interval"]),
             f"{first['parameters'] / 1e6:.3f}",
             f"{first['flops'] / 1e9:.4f}",

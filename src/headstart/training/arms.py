@@ -64,6 +64,10 @@ class Matrix:
         """All arms, the methods of an initialization together."""
         return [self.arm(init, choice) for init in self.inits for choice in self.choices]
 
+    def alone(self, arm: str) -> str | None:
+        """The arm of the same initialization without methods; None for that arm itself."""
+        return next((init for init in self.inits for choice in self.choices[1:] if arm == self.arm(init, choice)), None)
+
     def corners(self, arm: str) -> tuple[str, str, str] | None:
         """The arms that an interaction takes ``arm`` apart into: its init alone, its methods alone, and neither.
 

@@ -104,9 +104,10 @@ def compare(
 
     For each arm: ``mean`` and ``sd`` (n − 1) of the test accuracy over ``n`` seeds, and ``difference`` to the
     first arm with its 95 % ``interval`` (Student t over the paired differences; None for the first arm or a
-    single seed). In a matrix, ``interaction`` of an arm is its gain beyond the sum of the single gains, paired by seed,
-    with its interval. ``hardware``, ``versions`` and ``commit`` are those that the runs were made with. Where they
-    differ, every value is there, separated by commas, and each run says its own ``hardware``.
+    single seed). In a matrix, ``gain`` is the difference to the arm's initialization alone, and ``interaction`` the
+    gain beyond the sum of the single gains, with their intervals. ``hardware``, ``versions`` and ``commit`` are those
+    that the runs were made with. Where they differ, every value is there, separated by commas, and each run says its
+    own ``hardware``.
 
     Raises :class:`~headstart.errors.HeadstartError` before anything is written when an arm, the recipe or the
     folder does not fit.

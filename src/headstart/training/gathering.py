@@ -99,11 +99,17 @@ def _arm(name: str, made: list[Run]) -> dict[str, Any]:
 
 
 def _interactions(matrix: Matrix, rows: dict[str, dict[str, Any]]) -> None:
-    """Into each row its gain beyond the sum of the single gains, seed by seed: (i+m) − (i) − (m) + (neither)."""
+    """Into each row, seed by seed, the gain of its methods over its initialization alone, (i+m) − (i), and that beyond
+    the sum of the single gains, (i+m) − (i) − (m) + (neither).
+    """
     tests = {name: [run["test"] for run in row["runs"]] for name, row in rows.items()}
     for name, row in rows.items():
         corners = matrix.corners(name)
+        row["gain"], row["gain_interval"] = None, None
         row["interaction"], row["interaction_interval"] = None, None
+        alone = matrix.alone(name)
+        if alone is not None:
+            row["gain"], row["gain_interval"] = paired_difference(tests[name], tests[alone])
         if corners is not None:
             init, methods, neither = (tests[corner] for corner in corners)
             sums = [i + m - n for i, m, n in zip(init, methods, neither, strict=True)]
