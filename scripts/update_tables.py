@@ -1,9 +1,9 @@
 """Rewrite the results tables of README.md and docs, and what the named recipes gave, from the committed result files.
 
-A table stands between ``<!-- results:FILE -->`` and ``<!-- end -->``, FILE being relative to the repository
-root, e.g. ``results/cifar10_small.json``. In ``training/named.py`` a paragraph of a docstring that begins with
-``Measured (FILE):`` is written from that file. With ``--check`` nothing is written and the exit code is 1 when a
-table is out of date.
+A table stands between ``<!-- results:FILE -->`` and ``<!-- end -->``, FILE being relative to the repository root, e.g.
+``results/cifar10_small.json``; between ``<!-- gains:FILE:METHOD -->`` and ``<!-- end -->`` stands what a method gained. In
+``training/named.py`` a paragraph of a docstring that begins with ``Measured (FILE):`` is written from that file. With
+``--check`` nothing is written and the exit code is 1 when something is out of date.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from headstart.reporting import markdown_table, measured
+from headstart.reporting import gains, markdown_table, measured
 
 MARKED = re.compile(r"(<!-- results:(?P<file>\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
+GAINS = re.compile(r"(<!-- gains:(?P<file>[^\s:]+):(?P<method>\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 PARAGRAPH = re.compile(r"    Measured \((?P<file>results/\S+)\): .*?(?=\n\n|\n    \"\"\")", re.DOTALL)
 RECIPES = "src/headstart/training/named.py"
 
@@ -42,7 +43,10 @@ def updated(text: str, root: Path) -> str:
         lines = textwrap.wrap(words, 120, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
         return "\n".join(lines)
 
-    return PARAGRAPH.sub(paragraph, MARKED.sub(table, text))
+    def gained(match: re.Match[str]) -> str:
+        return f"{match[1]}{gains(found(match), match['method'])}\n{match[4]}"
+
+    return PARAGRAPH.sub(paragraph, GAINS.sub(gained, MARKED.sub(table, text)))
 
 
 def main(root: Path, check: bool) -> int:

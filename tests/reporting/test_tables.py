@@ -2,7 +2,7 @@ from typing import Any
 
 from rich.console import Console
 
-from headstart.reporting import markdown_table, measured, rich_table
+from headstart.reporting import gains, markdown_table, measured, rich_table
 
 
 def test_the_markdown_table_holds_the_numbers_of_the_file(results: dict[str, Any]) -> None:
@@ -66,3 +66,13 @@ def test_a_matrix_has_costs_and_what_goes_beyond_the_single_gains(results: dict[
     )
     assert first.endswith("| – | – | – | 1.235 | 0.0250 | 1,234 |")
     assert second.endswith("| +8.0 [−17.4, +33.4] | +2.0 | −1.2 [−3.0, +0.6] | 1.235 | 0.0250 | 1,234 |")
+
+
+def test_the_gains_of_a_method_are_told_for_each_initialization(results: dict[str, Any]) -> None:
+    results["matrix"] = {"init": ["default", "impulse"], "with": ["none", "drloc"]}
+    for arm, gain, interval in zip(results["arms"], (0.012, -0.004), ([0.001, 0.023], None), strict=True):
+        arm |= {"name": f"{arm['name']}+drloc", "gain": gain, "gain_interval": interval}
+    assert gains(results, "drloc") == (
+        "Points of test accuracy over the initialization alone, n = 2 [95 % interval]: `default` +1.2 [+0.1, +2.3], "
+        "`impulse` −0.4."
+    )

@@ -2,6 +2,15 @@
 
 from headstart.reporting.curves import draw_curves
 from headstart.reporting.heads import draw_attention, inspect_model, save_figure
-from headstart.reporting.tables import markdown_table, measured, rich_table
+from headstart.reporting.tables import gains, markdown_table, measured, rich_table
 
-__all__ = ["draw_attention", "draw_curves", "inspect_model", "markdown_table", "measured", "rich_table", "save_figure"]
+__all__ = [
+    "draw_attention",
+    "draw_curves",
+    "gains",
+    "inspect_model",
+    "markdown_table",
+    "measured",
+    "rich_table",
+    "save_figure",
+]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["markdown_table", "measured", "rich_table"]
+__all__ = ["gains", "markdown_table", "measured", "rich_table"]
 
 
 def table_rows(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -88,6 +88,14 @@ def measured(results: dict[str, Any]) -> str:
     first, best = results["arms"][0], max(results["arms"], key=lambda arm: arm["mean"])
     told = ", ".join(f"{_accuracy(arm)} % from {arm['name']}" for arm in ([first] if first is best else [first, best]))
     return f"{told} (test accuracy, n = {best['n']}), {_seconds(results)} on {_machine(results)}, {results['date']}."
+
+
+def gains(results: dict[str, Any], method: str) -> str:
+    """What a method gained over each initialization alone, in a sentence, from the results of a matrix."""
+    arms = {arm["name"]: arm for arm in results["arms"]}
+    told = [(init, arms[f"{init}+{method}"]) for init in results["matrix"]["init"]]
+    words = ", ".join(f"`{init}` {_signed_in(arm['gain'], arm['gain_interval'])}" for init, arm in told)
+    return f"Points of test accuracy over the initialization alone, n = {told[0][1]['n']} [95 % interval]: {words}."
 
 
 def _accuracy(arm: dict[str, Any]) -> str:
