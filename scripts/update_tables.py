@@ -1,9 +1,9 @@
 """Rewrite the results tables of README.md and docs, and what the named recipes gave, from the committed result files.
 
 A table stands between ``<!-- results:FILE -->`` and ``<!-- end -->``, FILE being relative to the repository root, e.g.
-``results/cifar10_small.json``; between ``<!-- gains:FILE:METHOD -->`` and ``<!-- end -->`` stands what a method gained. In
-``training/named.py`` a paragraph of a docstring that begins with ``Measured (FILE):`` is written from that file. With
-``--check`` nothing is written and the exit code is 1 when something is out of date.
+``results/cifar10_small.json``; between ``<!-- gains:FILE:METHOD -->`` and ``<!-- end -->`` stands what a method
+gained. In ``training/named.py`` a paragraph of a docstring that begins with ``Measured (FILE):`` is written from that
+file. With ``--check`` nothing is written and the exit code is 1 when something is out of date.
 """
 
 from __future__ import annotations
