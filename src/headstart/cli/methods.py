@@ -16,12 +16,15 @@ __all__ = ["methods"]
 def methods() -> None:
     """List the small-data methods: what each does, and its options."""
     from headstart.methods import METHODS
+    from headstart.specs import write_value
 
     table = Table("method", "what", "options", box=None, pad_edge=False)
     for name, method in sorted(METHODS.items()):
         what = " ".join((inspect.getdoc(method) or "").split("\n\n")[0].split())
         options = inspect.signature(method).parameters.values()
-        table.add_row(name, what.replace("``", ""), " ".join(f"{option.name}={option.default}" for option in options))
+        table.add_row(
+            name, what.replace("``", ""), " ".join(f"{option.name}={write_value(option.default)}" for option in options)
+        )
     shown = console()
     shown.print(table)
     shown.print(

@@ -62,7 +62,7 @@ def cifar10_small() -> Recipe:
 
 
 def photos() -> Recipe:
-    """A few thousand photos at 224 pixels and a ViT of width 96: the better part of an hour on a CPU, minutes on a GPU.
+    """A few hundred to a few thousand photos at 224 pixels and a ViT of width 96, sized for a CPU.
 
     Command: ``headstart train photos/ --recipe photos``.
 
