@@ -21,10 +21,9 @@ def methods() -> None:
     table = Table("method", "what", "options", box=None, pad_edge=False)
     for name, method in sorted(METHODS.items()):
         what = " ".join((inspect.getdoc(method) or "").split("\n\n")[0].split())
-        options = inspect.signature(method).parameters.values()
-        table.add_row(
-            name, what.replace("``", ""), " ".join(f"{option.name}={write_value(option.default)}" for option in options)
-        )
+        known = inspect.signature(method).parameters.values()
+        options = " ".join(f"{option.name}={write_value(option.default)}" for option in known)
+        table.add_row(name, what.replace("``", ""), options)
     shown = console()
     shown.print(table)
     shown.print(
