@@ -39,12 +39,6 @@ def test_real_numbers_come_back_as_float32() -> None:
     assert torch.equal(Draws.of({"x": values}, SHAPE).numbers("x"), values.float())
 
 
-def test_put_together_they_are_the_rows_one_after_another() -> None:
-    both = Draws.cat([drawn(seed=0), drawn(4, seed=1)])
-    assert len(both) == 10
-    assert torch.equal(both[:6].table, drawn(seed=0).table)
-
-
 def test_no_choices_still_have_a_length() -> None:
     draws = Augmentation().draw(5, SHAPE, torch.Generator())
     assert len(draws) == 5 and len(draws[:2]) == 2
@@ -58,11 +52,6 @@ def test_moved_they_are_the_same() -> None:
 def test_they_say_what_they_expect() -> None:
     with pytest.raises(HeadstartError, match=r"these draws hold no 'box', only offset, .*: they are of another"):
         drawn().integers("box")
-    with pytest.raises(HeadstartError, match="expected one draw or more to put together, got none"):
-        Draws.cat([])
-    other = Augmentation(flip=True).draw(2, SHAPE, torch.Generator())
-    with pytest.raises(HeadstartError, match="expected draws of one augmentation for one image shape"):
-        Draws.cat([drawn(), other])
 
 
 @pytest.mark.gpu

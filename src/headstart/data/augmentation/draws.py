@@ -5,7 +5,7 @@ Shapes: B images (rows), K columns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -54,19 +54,6 @@ class Draws:
             start += values.shape[1]
             parts.append(values.float().view(torch.int32) if values.is_floating_point() else values.to(torch.int32))
         return cls(torch.cat(parts, dim=1), columns, image_shape)
-
-    @classmethod
-    def cat(cls, several: Sequence[Draws]) -> Draws:
-        """The rows of several draws of one :class:`Augmentation` one after another: for many runs in one batch.
-
-        Raises:
-            HeadstartError: if there are none, or they differ in what was drawn or for which image shape.
-        """
-        if not several:
-            raise HeadstartError("expected one draw or more to put together, got none")
-        if any(d.columns != several[0].columns or d.image_shape != several[0].image_shape for d in several):
-            raise HeadstartError("expected draws of one augmentation for one image shape: draw all of them alike")
-        return replace(several[0], table=torch.cat([d.table for d in several]))
 
     def __len__(self) -> int:
         return len(self.table)
