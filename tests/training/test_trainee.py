@@ -142,6 +142,11 @@ def test_surgery_goes_with_many_runs_at_once_and_losses_do_not(tiny: Recipe, tmp
     for one, other in zip(together["arms"], apart["arms"], strict=True):
         losses = [[row["train_loss"] for row in arm["runs"][0]["history"]] for arm in (one, other)]
         assert losses[0] == pytest.approx(losses[1], abs=2e-5)
+    told = [
+        json.loads((tmp_path / name / "default/seed-0/result.json").read_text())["costs"]
+        for name in ("together", "apart")
+    ]
+    assert told[0] == told[1] and told[0]
     with pytest.raises(
         HeadstartError, match=r"a loss of its own can't be had by runs at once \(guess\); leave --toget"
     ):

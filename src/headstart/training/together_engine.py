@@ -183,6 +183,8 @@ def train_together(
             "flops": size.flops,
             "together": len(members),
         }
+        if trainees[0].costs:  # of one architecture, so all the same
+            result["costs"] = trainees[0].costs
         write_json(folder / "result.json", result)
 
 
