@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from headstart.errors import HeadstartError, unknown
 
-__all__ = ["parse_spec", "write_value"]
+__all__ = ["parse_spec", "split_spec", "write_value"]
 
 T = TypeVar("T")
 
@@ -29,22 +29,36 @@ def parse_spec(text: str, kind: str, makers: Mapping[str, Callable[..., T]]) -> 
     >>> parse_spec("box:side=3", "shape", {"box": lambda side=1, filled=False: (side, filled)})
     (3, False)
     """
-    name, *options = text.strip().split(":")
+    name, values = split_spec(text, kind)
     if name not in makers:
         raise unknown(kind, name, makers)
     known = inspect.signature(makers[name]).parameters
+    for key, value in values.items():
+        if key not in known:
+            raise unknown(f"option of {kind} {name!r}", key, known)
+        default = known[key].default
+        if isinstance(default, (bool, int, float)) and not _same_kind(value, default):
+            got = write_value(value)
+            raise HeadstartError(f"{kind} {text!r}: {key} must be a {type(default).__name__}, got {got!r}.")
+    return makers[name](**values)
+
+
+def split_spec(text: str, kind: str) -> tuple[str, dict[str, Any]]:
+    """The name and the options of a choice, whatever they are for.
+
+    Raises :class:`~headstart.errors.HeadstartError` for an option that is no ``key=value``.
+
+    >>> split_spec("tiny:heads=12:pool=class", "model")
+    ('tiny', {'heads': 12, 'pool': 'class'})
+    """
+    name, *options = text.strip().split(":")
     values: dict[str, Any] = {}
     for option in options:
         key, equals, value = option.partition("=")
         if not equals:
             raise HeadstartError(f"{kind} {text!r}: expected name:key=value:key=value, got {option!r}.")
-        if key not in known:
-            raise unknown(f"option of {kind} {name!r}", key, known)
         values[key] = _read(value)
-        default = known[key].default
-        if isinstance(default, (bool, int, float)) and not _same_kind(values[key], default):
-            raise HeadstartError(f"{kind} {text!r}: {key} must be a {type(default).__name__}, got {value!r}.")
-    return makers[name](**values)
+    return name, values
 
 
 def write_value(value: Any) -> str:

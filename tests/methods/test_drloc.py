@@ -28,7 +28,8 @@ def attached(spec: str = "drloc", seed: int = 0, **changes: Any) -> tuple[nn.Mod
 
 
 def step_of(tokens: Tensor, draws: Tensor) -> Step:
-    return Step(tokens, tokens.new_zeros(len(tokens), 10), torch.zeros(len(tokens), dtype=torch.int64), draws)
+    logits, targets = tokens.new_zeros(len(tokens), 10), torch.zeros(len(tokens), dtype=torch.int64)
+    return Step(tokens, logits, targets, draws, tokens.new_zeros(len(tokens), 3, 8, 8), torch.mean)
 
 
 def losses_of(model: nn.Module, method: DRLoc, images: int = 4) -> Tensor:

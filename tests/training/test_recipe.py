@@ -34,7 +34,7 @@ def test_a_value_may_hold_an_equals_sign() -> None:
         ),
         ("passes=0", "recipe key 'passes': expected greater than or equal to 1, got '0'"),
         ("passes=2.5", "recipe key 'passes': expected a valid integer, got '2.5'"),
-        ("model=tinny", "recipe key 'model': expected 'tiny', 'small' or 'base', got 'tinny'"),
+        ("model=tinny", "unknown model 'tinny': did you mean 'tiny'"),
         (
             "flip=perhaps",
             "recipe key 'flip': expected a valid boolean, got 'perhaps'; for example --set flip=false.",

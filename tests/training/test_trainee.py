@@ -206,7 +206,7 @@ def test_what_methods_cost_in_the_end_is_said_once_and_kept(tiny: Recipe, tmp_pa
     lines = [
         "late: +0.0006 M parameters, +1.15e-06 GFLOP an image",
         "toy: +1e-06 M parameters, 0 GFLOP an image",
-        "guess: 0 M parameters, 0 GFLOP an image; 5e-05 M parameters of its own in training",
+        "guess: 0 M parameters, 0 GFLOP an image; in training 5e-05 M parameters and 9.6e-08 GFLOP of its own beside it",
     ]
     assert result["costs"] == lines and json.loads((tmp_path / "run/result.json").read_text())["costs"] == lines
     assert shown.getvalue().splitlines()[:3] == lines and shown.getvalue().count("late:") == 1

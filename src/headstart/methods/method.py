@@ -1,4 +1,4 @@
-"""What a small-data method is: a class with up to three moments.
+"""What a small-data method is: a class with up to three moments, and two more for methods with a teacher.
 
 Shapes: ``B`` images, ``N`` tokens (``P`` prefix tokens first, then the grid in row-major order), ``D`` width, ``K``
 classes.
@@ -6,6 +6,7 @@ classes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -26,12 +27,19 @@ class Step:
         logits: (B, K).
         targets: int64 (B,), or shares of the classes, float32 (B, K), where images are mixed.
         draws: uniform numbers in [0, 1) that are the method's own in this step, (B, ``method.draws``).
+        images: what the model saw, (B, C, height, width), augmented and normalised.
+        criterion: the recipe's loss of any logits (B, K) against ``targets``, label smoothing and all; the mean over
+            the images. The model's own, ``criterion(logits)``, is in the loss already.
+        features: what each block gave, (B, N, D) each, where the method asks for it with ``wants_features``.
     """
 
     tokens: Tensor
     logits: Tensor
     targets: Tensor
     draws: Tensor
+    images: Tensor
+    criterion: Callable[[Tensor], Tensor]
+    features: tuple[Tensor, ...] = ()
 
 
 class Method(nn.Module):
@@ -50,6 +58,7 @@ class Method(nn.Module):
 
     name: ClassVar[str] = ""
     has_loss: ClassVar[bool] = False
+    wants_features: ClassVar[bool] = False  # whether ``step.features`` is to be there
     draws: int = 0  # uniform numbers wanted for each image of a step
 
     def attach(self, model: nn.Module, view: AttentionView) -> nn.Module:
@@ -61,9 +70,18 @@ class Method(nn.Module):
         """
         return model
 
+    def begin(self, model: nn.Module) -> None:
+        """Once, after all methods are attached to ``model``, where it is going to be trained: read a teacher's weights.
+
+        Not called when a trained model is opened again, which then needs no teacher.
+        """
+
     def loss(self, step: Step) -> Tensor | None:
         """A number to add to the loss, the mean over the images of ``step``, weighed already."""
         return None
+
+    def gradients(self) -> None:
+        """After the backward passes of a step, before gradients are clipped: change them in place."""
 
     def update(self, progress: float) -> None:
         """Be as it should at ``progress``, from 0 (before the first step) to 1 (after the last)."""

@@ -159,13 +159,18 @@ class VisionTransformer(nn.Module):
             if token is not None:
                 nn.init.normal_(token, std=1e-6)
 
-    def forward_features(self, x: Tensor, draws: Tensor | None = None) -> Tensor:
-        """Tokens after the last block and norm, (B, N, D); ``draws`` as in :meth:`forward`."""
+    def forward_features(self, x: Tensor, draws: Tensor | None = None, features: list[Tensor] | None = None) -> Tensor:
+        """Tokens after the last block and norm, (B, N, D); ``draws`` as in :meth:`forward`.
+
+        ``features`` gets what each block gives, (B, N, D) each, appended.
+        """
         x = self.patch_embed(x)
         prefix = [t.expand(len(x), -1, -1) for t in (self.cls_token, self.reg_token) if t is not None]
         x = torch.cat([*prefix, x], dim=1) + self.pos_embed
         for index, block in enumerate(self.blocks):
             x = block(x, None if draws is None else draws[:, index])
+            if features is not None:
+                features.append(x)
         return self.norm(x)
 
     def forward_head(self, tokens: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The arms of a comparison: an initialization, and the methods that go with it."""
+"""The arms of a comparison: an initialization, perhaps of another model, and the methods that go with it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,21 @@ __all__ = ["Matrix", "of_arm"]
 def of_arm(recipe: Recipe, arm: str) -> Recipe:
     """``recipe`` as ``arm`` has it: ``impulse:sharpness=0.8+drloc+life`` is an initialization and two methods.
 
-    The methods of an arm come after those that the recipe names for all arms.
+    The methods of an arm come after those that the recipe names for all arms. Behind an ``@`` the initialization names
+    a model in place of the recipe's: ``default@edgevit_xxs``, ``impulse@tiny:heads=12``, ``default@timm/resnet18``.
 
     Raises :class:`~headstart.errors.HeadstartError` for unknown names and options.
+
+    >>> of_arm(Recipe(width=96), "impulse@tiny:heads=12+drloc").portable()["model"]
+    'tiny:heads=12'
     """
-    init, *methods = (part.strip() for part in arm.split("+"))
+    first, *methods = (part.strip() for part in arm.split("+"))
+    init, at, model = first.partition("@")
     resolve(init)
     chosen = (*recipe.methods, *methods)
     resolve_methods(chosen)
-    return recipe.model_copy(update={"init": init, "methods": chosen})
+    arm_recipe = recipe.model_copy(update={"init": init, "methods": chosen})
+    return arm_recipe.override([f"model={model}"]) if at else arm_recipe
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from headstart.data import Dataset, Split, load_dataset, normalize
 from headstart.errors import HeadstartError
 from headstart.initialization import init_, resolve
-from headstart.models.vit import VisionTransformer, create_vit
+from headstart.training.architectures import create
 from headstart.training.recipe import Recipe
 from headstart.training.seeds import generator, seeded
 
@@ -45,24 +45,10 @@ def build_dataset(recipe: Recipe) -> Dataset:
     return dataset
 
 
-def build_model(recipe: Recipe, dataset: Dataset) -> VisionTransformer:
-    """The recipe's ViT with its usual weights, drawn from ``recipe.seed``; global random state untouched."""
+def build_model(recipe: Recipe, dataset: Dataset) -> nn.Module:
+    """The recipe's model with its usual weights, drawn from ``recipe.seed``; global random state untouched."""
     with seeded(recipe.seed, "weights"):
-        return create_vit(
-            recipe.model,
-            image_size=dataset.image_size,
-            patch_size=recipe.patch_size,
-            num_classes=len(dataset.classes),
-            heads=recipe.heads,
-            width=recipe.width,
-            depth=recipe.depth,
-            mlp_ratio=recipe.mlp_ratio,
-            drop_path=recipe.drop_path,
-            pool=recipe.pool,
-            registers=recipe.registers,
-            position=recipe.position,
-            in_channels=dataset.channels,
-        )
+        return create(recipe, dataset)
 
 
 def initialize(model: nn.Module, recipe: Recipe, dataset: Dataset) -> InitReport:

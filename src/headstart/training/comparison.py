@@ -19,6 +19,7 @@ from headstart.training.gathering import gather, note_machine
 from headstart.training.processes import leading
 from headstart.training.recipe import Recipe
 from headstart.training.run_folder import check, claim
+from headstart.training.start import has_heads
 from headstart.training.tracking import check_trackers
 from headstart.training.trainee import build_trainee
 
@@ -92,7 +93,8 @@ def compare(
 ) -> dict[str, Any]:
     """Train ``recipe`` as every arm has it with every seed; write and return ``results.json``.
 
-    An arm is an initialization, perhaps with methods: ``impulse``, ``impulse:sharpness=0.8+drloc``; a
+    An arm is an initialization, perhaps of another model and with methods: ``impulse``, ``default@edgevit_xxs``,
+    ``impulse:sharpness=0.8+drloc``; a
     :class:`~headstart.training.arms.Matrix` is every initialization with every choice of methods.
 
     Runs lie in ``out/ARM/seed-N``; finished ones are not repeated, so a comparison can be cut and continued,
@@ -137,8 +139,11 @@ def plan(
     chosen = {arm: of_arm(recipe, arm) for arm in arms}
     check_trackers(track)
     dataset = build_dataset(recipe)
-    for one in {one.methods: one for one in chosen.values()}.values():
-        build_trainee(one, dataset)
+    for one in {(one.methods, one.model): one for one in chosen.values()}.values():
+        trainee = build_trainee(one, dataset)
+        for other in chosen.values():
+            if (other.methods, other.model) == (one.methods, one.model):
+                has_heads(trainee.model, other)
     # init, seed and an arm's methods are what a comparison varies; the rest is its config.
     config = {key: value for key, value in recipe.portable().items() if key not in ("init", "seed")}
     check(out, config)

@@ -120,7 +120,7 @@ def _train(
     if console is not None:
         for line in trainee.costs:
             console.print(line, highlight=False, markup=False)
-    feed = Feed(recipe, dataset, processes, len(model.blocks), trainee.draws)
+    feed = Feed(recipe, dataset, processes, trainee.depth, trainee.draws)
     kept = Kept(out, config_hash(config))
     found = kept.newest()
     if found is None:

@@ -81,7 +81,7 @@ def _arm(name: str, made: list[Run]) -> dict[str, Any]:
                 "parameters": result["parameters"],
                 "flops": result.get("flops"),  # earlier versions did not count them
                 "history": [json.loads(line) for line in lines],
-                "init": _per_block(start["on_images"]["heads"]),
+                "init": _per_block(start["on_images"]["heads"] if start["on_images"] else []),
                 "notes": start["notes"],
             }
         )

@@ -59,7 +59,7 @@ def load_run(folder: str | Path) -> Run:
     keys = {key: value for key, value in stored["config"].items() if key != "scheme"}
     recipe = Recipe(**{**keys, "dataset": stored.get("dataset", keys["dataset"])})
     dataset = build_dataset(recipe)
-    trainee = build_trainee(recipe, dataset)
+    trainee = build_trainee(recipe, dataset, training=False)
     model = trainee.model
     final = folder / "model.safetensors"
     finished = final.exists()

@@ -48,6 +48,7 @@ def one_pass(
                     share.backward()
                 loss += share.detach()
                 correct += (logits.detach().argmax(dim=1) == part.labels).sum()
+            trainee.gradients()
             if recipe.clip is not None:
                 nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
             for optimizer in state.optimizers:

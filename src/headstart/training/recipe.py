@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from headstart.data import spec_name
 from headstart.errors import HeadstartError, unknown
+from headstart.training.architectures import check_architecture
 
 __all__ = ["Recipe"]
 
@@ -32,6 +33,10 @@ class Recipe(BaseModel):
     Keys are flat, so that ``override(["passes=3"])`` and ``--set passes=3`` reach all of them. ``None`` for
     ``width``, ``depth`` or ``heads`` takes the value of the named ``model``. A *pass* is one look at every
     training image.
+
+    ``model`` is a plain ViT (tiny, small, base), which has the keys below it, or another one with options of its own:
+    ``edgevit_xxs:patch_size=2``, ``timm/resnet18``, ``torchvision/resnet18``. Models whose attention can't be seen, or
+    have none, are trained from ``init="default"``.
 
     Raises :class:`~headstart.errors.HeadstartError` for an unknown key (naming the nearest) or a value of the
     wrong type or range.
@@ -63,7 +68,7 @@ class Recipe(BaseModel):
     repeats: Count = 1  # times an image stands in a batch, each time augmented otherwise (1901.09335)
     fill: Literal["black", "mean"] = "black"  # what comes in from outside an image
     # model
-    model: Literal["tiny", "small", "base"] = "tiny"
+    model: str = "tiny"  # or small, base, edgevit_xxs, timm/resnet18 …; with options of its own: name:option=value
     width: Count | None = None
     depth: Count | None = None
     heads: Count | None = None
@@ -103,9 +108,12 @@ class Recipe(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise _readable(error) from None
+        check_architecture(self)
 
     def override(self, assignments: Iterable[str]) -> Recipe:
         """The same recipe with ``key=value`` strings applied; ``none`` clears an optional key.
+
+        Another ``model`` comes with its own width, depth and heads, where these are not given beside it.
 
         >>> Recipe().override(["passes=3", "betas=0.9,0.95"]).betas
         (0.9, 0.95)
@@ -121,7 +129,8 @@ class Recipe(BaseModel):
                 values[key] = [] if parts in (["none"], [""]) else parts
             elif text.lower() == "none":
                 values[key] = None
-        return Recipe(**{**self.model_dump(), **values})
+        own = {"width": None, "depth": None, "heads": None} if values.get("model", self.model) != self.model else {}
+        return Recipe(**{**self.model_dump(), **own, **values})
 
     @property
     def dataset_name(self) -> str:

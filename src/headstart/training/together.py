@@ -63,7 +63,7 @@ class Together:
         rest: dict[tuple[str, ...], list[Run]] = {}  # only models of one architecture can train together
         for name, run in runs.items():
             if name not in taken and not run.finished:
-                rest.setdefault(run.recipe.methods, []).append(run)
+                rest.setdefault((run.recipe.model, *run.recipe.methods), []).append(run)
         alike = rest.values()
         return groups + [some[first : first + self.most] for some in alike for first in range(0, len(some), self.most)]
 

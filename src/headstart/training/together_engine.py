@@ -89,7 +89,7 @@ def train_together(
         models.append(model)
     claim(out, config)
     # Arms at equal seed see the same images: one feed serves them all.
-    feeds = {one.seed: Feed(one, dataset, processes, len(models[0].blocks)) for one, _, _ in members}
+    feeds = {one.seed: Feed(one, dataset, processes, trainees[0].depth) for one, _, _ in members}
     which = torch.tensor([list(feeds).index(one.seed) for one, _, _ in members], device=device)
     steps_per_pass, batch_size = (feeds[recipe.seed].steps_per_pass, feeds[recipe.seed].batch_size)
     stacked, joint = Stacked(models), optimizers(models, recipe)

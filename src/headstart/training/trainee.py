@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from headstart.attention import attention_view
+from headstart.attention.hooks import evaluating
 from headstart.data import Dataset
 from headstart.errors import HeadstartError
 from headstart.evaluation import Cost, cost
 from headstart.methods import Method, Step, resolve_methods
 from headstart.models.vit import VisionTransformer
+from headstart.training.architectures import takes_draws
 from headstart.training.build import build_model
 from headstart.training.recipe import Recipe
 from headstart.training.seeds import seeded
@@ -27,13 +34,26 @@ class Trainee(nn.Module):
     Args:
         model: with every method attached.
         methods: in the order in which they were attached.
+        label_smoothing: of the recipe's loss.
         costs: what each of them adds, a line of text each.
     """
 
-    def __init__(self, model: VisionTransformer, methods: Sequence[Method] = (), costs: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        methods: Sequence[Method] = (),
+        label_smoothing: float = 0.0,
+        costs: Sequence[str] = (),
+    ) -> None:
         super().__init__()
-        self.costs = list(costs)
+        self.costs, self.label_smoothing = list(costs), label_smoothing
         self.model, self.methods = model, nn.ModuleList(methods)
+        self.takes_draws = takes_draws(model)
+
+    @property
+    def depth(self) -> int:
+        """Blocks that are given numbers for their stochastic depth; 0 for models that draw their own."""
+        return len(cast(VisionTransformer, self.model).blocks) if self.takes_draws else 0
 
     @property
     def draws(self) -> int:
@@ -49,18 +69,30 @@ class Trainee(nn.Module):
         self, images: Tensor, drops: Tensor | None, targets: Tensor, draws: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         """Logits (B, K), and the sum of the methods' losses or None; arguments as in a part of a step."""
+        given: tuple[Any, ...] = (images, drops) if self.takes_draws else (images,)
         if not any(method.has_loss for method in self.each):
-            return self.model(images, drops), None
-        tokens = self.model.forward_features(images, drops)
-        logits = self.model.forward_head(tokens)
+            return self.model(*given), None
+        model = cast(VisionTransformer, self.model)  # or another with forward_features and forward_head
+        features: list[Tensor] = []
+        if any(method.wants_features for method in self.each):
+            tokens = model.forward_features(images, drops, features)
+        else:
+            tokens = model.forward_features(*given)
+        logits = model.forward_head(tokens)
+        criterion = partial(F.cross_entropy, target=targets, label_smoothing=self.label_smoothing)
         extra, used = None, 0
         for method in self.each:
             mine = images.new_zeros(len(images), 0) if draws is None else draws[:, used : used + method.draws]
             used += method.draws
-            loss = method.loss(Step(tokens, logits, targets, mine))
+            loss = method.loss(Step(tokens, logits, targets, mine, images, criterion, tuple(features)))
             if loss is not None:
                 extra = loss if extra is None else extra + loss
         return logits, extra
+
+    def gradients(self) -> None:
+        """Tell the methods that the gradients of a step are there."""
+        for method in self.each:
+            method.gradients()
 
     def update(self, progress: float) -> None:
         """Tell the methods how far training is, from 0 to 1."""
@@ -68,10 +100,12 @@ class Trainee(nn.Module):
             method.update(progress)
 
 
-def build_trainee(recipe: Recipe, dataset: Dataset) -> Trainee:
+def build_trainee(recipe: Recipe, dataset: Dataset, *, training: bool = True) -> Trainee:
     """The recipe's model with its usual weights and its methods attached; global random state untouched.
 
-    Raises :class:`~headstart.errors.HeadstartError` for unknown methods, and what they can't work on.
+    With ``training`` false the model is going to be given its trained weights, and no teacher is read.
+
+    Raises :class:`~headstart.errors.HeadstartError` for unknown models and methods, and what these can't work on.
     """
     methods = resolve_methods(recipe.methods)
     model = build_model(recipe, dataset)
@@ -79,8 +113,7 @@ def build_trainee(recipe: Recipe, dataset: Dataset) -> Trainee:
     sizes = [cost(model, shape)] if methods else []
     for index, method in enumerate(methods):
         with seeded(recipe.seed, "methods", index):
-            # What comes back still has blocks, forward_features and forward_head.
-            model = cast(VisionTransformer, method.attach(model, attention_view(model)))
+            model = method.attach(model, attention_view(model))
         shared = set(method.modules()) & set(model.modules())
         if shared:
             names = ", ".join(sorted(type(module).__name__ for module in shared))
@@ -90,18 +123,53 @@ def build_trainee(recipe: Recipe, dataset: Dataset) -> Trainee:
             )
         method.update(1.0)  # the cost of what is kept
         sizes.append(cost(model, shape))
-    costs = [_cost_line(*each) for each in zip(methods, sizes[:-1], sizes[1:], strict=True)]
-    trainee = Trainee(model, methods, costs)
+    for method in methods:
+        _check_model(method, model)
+        if training:
+            method.begin(model)
+    trainee = Trainee(model, methods, recipe.label_smoothing)
+    if training:
+        own = [_own_flops(method, model, shape, recipe.seed) for method in methods]
+        trainee.costs = [_cost_line(*each) for each in zip(methods, sizes[:-1], sizes[1:], own, strict=True)]
     trainee.update(0.0)
     return trainee
 
 
-def _cost_line(method: Method, before: Cost, after: Cost) -> str:
+def _check_model(method: Method, model: nn.Module) -> None:
+    """Whether the model gives what the method's loss is made of."""
+    if method.wants_features and not isinstance(model, VisionTransformer):
+        raise HeadstartError(
+            f"method {method.name!r} looks at what each block gives, which {type(model).__name__} does not tell; use "
+            "it with the library's own ViT, --set model=tiny."
+        )
+    if method.has_loss and not (hasattr(model, "forward_features") and hasattr(model, "forward_head")):
+        raise HeadstartError(
+            f"method {method.name!r} looks at the final tokens, which {type(model).__name__} does not give "
+            "(forward_features, forward_head); use it with the library's own ViT or one of timm."
+        )
+
+
+def _own_flops(method: Method, model: nn.Module, shape: tuple[int, int, int], seed: int) -> int:
+    """Operations of a method's loss for one image in a forward pass: what trains beside the model."""
+    if not method.has_loss:
+        return 0
+    method.update(0.5)  # a schedule may begin, or end, at nothing
+    trainee = Trainee(model, [method])
+    images, targets = torch.zeros(2, *shape), torch.zeros(2, dtype=torch.int64)
+    counter = FlopCounterMode(display=False)
+    with seeded(seed, "cost"), evaluating(trainee), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+        trainee(images, None, targets, torch.zeros(2, method.draws))
+    return counter.get_total_flops() // 2 - cost(model, shape).flops
+
+
+def _cost_line(method: Method, before: Cost, after: Cost, own_flops: int) -> str:
     """What a method adds to the model, and what it has for itself while it trains."""
     parameters, flops = after.parameters - before.parameters, after.flops - before.flops
     line = f"{method.name}: {_signed(parameters / 1e6)} M parameters, {_signed(flops / 1e9)} GFLOP an image"
     own = sum(parameter.numel() for parameter in method.parameters())
-    return f"{line}; {own / 1e6:.3g} M parameters of its own in training" if own else line
+    if own or own_flops:
+        line += f"; in training {own / 1e6:.3g} M parameters and {own_flops / 1e9:.3g} GFLOP of its own beside it"
+    return line
 
 
 def _signed(value: float) -> str:
