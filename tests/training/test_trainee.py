@@ -206,8 +206,57 @@ def test_what_methods_cost_in_the_end_is_said_once_and_kept(tiny: Recipe, tmp_pa
     lines = [
         "late: +0.0006 M parameters, +1.15e-06 GFLOP an image",
         "toy: +1e-06 M parameters, 0 GFLOP an image",
-        "guess: 0 M parameters, 0 GFLOP an image; in training 5e-05 M parameters and 9.6e-08 GFLOP of its own beside it",
+        "guess: 0 M parameters, 0 GFLOP an image; in training 5e-05 M parameters and 9.6e-08 GFLOP of its own beside "
+        "it",
     ]
     assert result["costs"] == lines and json.loads((tmp_path / "run/result.json").read_text())["costs"] == lines
     assert shown.getvalue().splitlines()[:3] == lines and shown.getvalue().count("late:") == 1
     assert "costs" not in train(tiny.override(["passes=1"]), tmp_path / "none")
+
+
+def test_a_method_with_a_teacher_begins_once_sees_each_block_and_changes_gradients(
+    tiny: Recipe, tmp_path: Path
+) -> None:
+    calls: list[Any] = []
+
+    class Taught(Method):
+        name, has_loss, wants_features = "taught", True, True
+
+        def attach(self, model: nn.Module, view: AttentionView) -> nn.Module:
+            self.parts = [model]
+            return model
+
+        def begin(self, model: nn.Module) -> None:
+            calls.append("begin")
+
+        def loss(self, step: Step) -> Tensor:
+            assert step.images.shape[1:] == (1, 8, 8) and len(step.features) == 2
+            assert torch.equal(self.parts[0].norm(step.features[-1]), step.tokens)
+            calls.append(step.criterion(step.logits).item())
+            return 0 * step.features[0].sum()
+
+        def gradients(self) -> None:
+            calls.append("gradients")
+            self.parts[0].head.weight.grad.zero_()
+
+    register(Taught)
+    try:
+        recipe = tiny.override(["methods=taught", "depth=2", "passes=1", "weight_decay=0", "mixup=0.5"])
+        start = build_trainee(recipe, build_dataset(recipe)).model.head
+        calls.clear()
+        train(recipe, tmp_path)
+        assert calls[0] == "begin" and calls.count("begin") == 1 and calls.count("gradients") == 4
+        loss = json.loads((tmp_path / "history.jsonl").read_text().splitlines()[0])["train_loss"]
+        assert loss == pytest.approx(sum(c for c in calls[2:] if isinstance(c, float)) / 4, rel=1e-5)
+        kept = load_run(tmp_path).model.head
+        assert calls.count("begin") == 1
+        assert torch.equal(kept.weight, start.weight) and not torch.equal(kept.bias, start.bias)
+        with pytest.raises(
+            HeadstartError, match="'taught' looks at what each block gives, which VisionTransformer does"
+        ):
+            pytest.importorskip("timm")
+            build_trainee(
+                recipe.override(["model=timm/vit_tiny_patch16_224:patch_size=2:depth=1"]), build_dataset(tiny)
+            )
+    finally:
+        del METHODS["taught"]
