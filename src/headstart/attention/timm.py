@@ -34,6 +34,12 @@ def view_timm(model: nn.Module) -> AttentionView:
     blocks = getattr(model, "blocks", None)
     if not isinstance(blocks, (nn.ModuleList, nn.Sequential)) or len(blocks) == 0:
         raise missing("no transformer blocks found; looked for a list named blocks.")
+    slimmed = next((index for index, block in enumerate(blocks) if hasattr(block, "slim")), None)
+    if slimmed is not None:
+        raise missing(
+            f"its tokens become fewer behind blocks[{slimmed}], so that later heads have no grid to look over; look at "
+            "the un-slimmed model, start a slim one with init=default, and name slim last among the methods."
+        )
     final = next((m for name in ("norm", "fc_norm") if isinstance(m := getattr(model, name, None), nn.Module)), None)
     if final is None:
         raise missing("nothing found after the last block; looked for norm.")

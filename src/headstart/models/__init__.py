@@ -1,7 +1,20 @@
 """Models: only what timm lacks, and a plain ViT that needs no timm."""
 
+from headstart.models.agent import AgentCNN, create_agent
 from headstart.models.edgevit import EdgeViT, create_edgevit
 from headstart.models.lgl import LGLBlock
+from headstart.models.reducers import TokenSlim
+from headstart.models.slimming import slim_vit
 from headstart.models.vit import VisionTransformer, create_vit
 
-__all__ = ["EdgeViT", "LGLBlock", "VisionTransformer", "create_edgevit", "create_vit"]
+__all__ = [
+    "AgentCNN",
+    "EdgeViT",
+    "LGLBlock",
+    "TokenSlim",
+    "VisionTransformer",
+    "create_agent",
+    "create_edgevit",
+    "create_vit",
+    "slim_vit",
+]
