@@ -1,10 +1,14 @@
 from itertools import pairwise
 
 import pytest
+from torch import nn
 
+from headstart.methods import Method
 from headstart.models.vit import create_vit
 from headstart.training import Recipe
 from headstart.training.optimization import learning_rate, optimizers
+from headstart.training.processes import Processes
+from headstart.training.state import RunState
 
 
 def test_the_learning_rate_warms_up_and_falls_by_a_cosine() -> None:
@@ -41,3 +45,21 @@ def test_models_side_by_side_share_their_optimizers() -> None:
     (joint,) = optimizers(models, Recipe())
     taken = {id(p) for group in joint.param_groups for p in group["params"]}
     assert taken == {id(p) for model in models for p in model.parameters()}
+
+
+def test_a_methods_own_parameters_learn_at_its_rate(tiny: Recipe) -> None:
+    class Own(Method):
+        def __init__(self, rate: float) -> None:
+            super().__init__()
+            self.rate, self.map = rate, nn.Linear(3, 3)
+
+    model, methods = nn.Linear(3, 3), nn.ModuleList([Own(1.0), Own(5.0)])
+    trained = optimizers([model, methods], tiny)
+    state = RunState(model, trained, tiny, 4, Processes(tiny.precision), methods)
+    state.set_rate()
+    rates = {p: group["lr"] for group in trained[0].param_groups for p in group["params"]}
+    assert len(rates) == 6
+    for module, factor in ((model, 1), (methods[0], 1), (methods[1], 5)):
+        assert {rates[p] for p in module.parameters()} == {factor * state.rate(0)}
+    decays = {p: group["weight_decay"] for group in trained[0].param_groups for p in group["params"]}
+    assert decays[methods[1].map.weight] == tiny.weight_decay and decays[methods[1].map.bias] == 0

@@ -60,6 +60,7 @@ class Method(nn.Module):
     has_loss: ClassVar[bool] = False
     wants_features: ClassVar[bool] = False  # whether ``step.features`` is to be there
     draws: int = 0  # uniform numbers wanted for each image of a step
+    rate: float = 1.0  # of its own parameters' learning, as a multiple of the recipe's lr
 
     def attach(self, model: nn.Module, view: AttentionView) -> nn.Module:
         """Surgery, once, after the model has its usual weights and before its initialization and the optimizer.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
+from headstart.methods import Method
 from headstart.training.muon import Muon
 from headstart.training.recipe import Recipe
 
@@ -22,8 +23,16 @@ def optimizers(models: Sequence[nn.Module], recipe: Recipe) -> list[Optimizer]:
 
     AdamW (1711.05101), fused where possible; no weight decay on biases, norms, positions and tokens. With the recipe's
     ``optimizer`` at ``muon``, :class:`~headstart.training.muon.Muon` takes the matrices of the blocks, and AdamW the
-    rest: patch embedding, positions, tokens, norms, biases and the classifier.
+    rest: patch embedding, positions, tokens, norms, biases and the classifier. Parameters of a method's own learn at
+    its ``rate`` times the recipe's.
     """
+    fast = {
+        parameter: module.rate
+        for model in models
+        for module in model.modules()
+        if isinstance(module, Method) and module.rate != 1
+        for parameter in module.parameters()
+    }
     groups: dict[str, list[nn.Parameter]] = {"matrices": [], "fused": [], "decayed": [], "free": []}
     for model in models:
         for name, parameter in model.named_parameters():
@@ -33,8 +42,9 @@ def optimizers(models: Sequence[nn.Module], recipe: Recipe) -> list[Optimizer]:
     fused = all(parameter.device.type in ("cpu", "cuda") for parameter in everything)
     adamw = AdamW(
         [
-            {"params": groups["decayed"], "weight_decay": recipe.weight_decay},
-            {"params": groups["free"], "weight_decay": 0.0},
+            {"params": [p for p in groups[kind] if fast.get(p, 1.0) == rate], "weight_decay": decay, "rate": rate}
+            for rate in (1.0, *sorted(set(fast.values())))
+            for kind, decay in (("decayed", recipe.weight_decay), ("free", 0.0))
         ],
         lr=recipe.lr,
         betas=recipe.betas,

@@ -102,7 +102,7 @@ class RunState:
         rate = self.rate(self.step)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group.get("rate", 1.0)
 
     def count(self, loss: Tensor, correct: Tensor) -> None:
         """One step is done; both stay on the device."""
