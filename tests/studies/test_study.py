@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from headstart.cli import app
 from headstart.errors import HeadstartError
-from headstart.studies import STUDIES, Study, Request
+from headstart.studies import STUDIES, Request, Study
 from headstart.studies.study import register
 
 

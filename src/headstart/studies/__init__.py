@@ -1,5 +1,5 @@
 """Studies: questions about why a head start works, each answered by one command, with a result file and pictures."""
 
-from headstart.studies.study import STUDIES, Study, Request
+from headstart.studies.study import STUDIES, Request, Study
 
-__all__ = ["STUDIES", "Study", "Request"]
+__all__ = ["STUDIES", "Request", "Study"]

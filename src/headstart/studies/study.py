@@ -13,7 +13,7 @@ from headstart.training.provenance import commit, hardware, versions
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["STUDIES", "Study", "Request", "provenance", "register"]
+__all__ = ["STUDIES", "Request", "Study", "provenance", "register"]
 
 
 @dataclass(frozen=True)
