@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
 
-__all__ = ["Timing", "Watch", "images_to_time", "in_evaluation"]
+__all__ = ["Timing", "Watch", "images_to_time", "in_evaluation", "timed_passes", "where"]
+
+STABLE = 0.97  # warm once three passes are not faster than the three before them by more than that
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,6 @@ class Timing:
         row["milliseconds"] = {f"p{p}": round(self.milliseconds(p), 4) if timed else None for p in (50, 90, 99)}
         return row | {"passes": len(self.seconds), "memory": self.memory, "best": self.best, "note": self.note}
 
-    def because(self, note: str) -> Timing:
-        """The same with a note."""
-        return replace(self, note=note)
-
 
 class Watch:
     """Seconds of a call, from before it until the device has done all that the call asked of it."""
@@ -108,6 +106,26 @@ class Watch:
         work()
         self.wait()
         return time.perf_counter() - start
+
+
+def timed_passes(
+    work: Callable[[], object], watch: Watch, seconds: float, least: int, warmup: int
+) -> tuple[float, ...]:
+    """Seconds of each pass, after one that loads kernels or compiles and up to ``warmup`` that bring up the speed.
+
+    Passes are made for ``seconds``, and at least ``least`` of them.
+    """
+    work()
+    warm: list[float] = []
+    while len(warm) < warmup and sum(warm) < seconds:
+        warm.append(watch(work))
+        if len(warm) >= 6 and min(warm[-3:]) > STABLE * min(warm[-6:-3]):
+            break
+    taken: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(taken) < least or time.perf_counter() < end:
+        taken.append(watch(work))
+    return tuple(taken)
 
 
 def images_to_time(batch_size: int, image_shape: Sequence[int], device: torch.device) -> Tensor:
