@@ -32,6 +32,18 @@ def test_options_behind_a_colon_are_the_models_own(plain: Recipe) -> None:
     assert create(plain.override(["model=edgevit_xxs:norm=layer:sampling=8/4/2/1"]), dataset).sampling == (8, 4, 2, 1)
 
 
+def test_the_agent_of_the_recipes_vit_can_be_trained_by_itself(plain: Recipe, tmp_path: Path) -> None:
+    recipe, dataset = plain.override(["model=agent", "width=24", "depth=2", "heads=3"]), build_dataset(plain)
+    assert create(recipe, dataset).channels == [24, 24]
+    assert len(create(plain.override(["model=agent_s:stem=base"]), dataset).channels) == 6
+    train(recipe, tmp_path / "agent")
+    weights = str(tmp_path / "agent/model.safetensors").lstrip("/")
+    taught = plain.override(["depth=2", f"methods=bootstrap:frozen=True:weights=/{weights}"])
+    assert torch.equal(
+        build_trainee(taught, dataset).each[0].agent.head.weight, load_run(tmp_path / "agent").model.head.weight
+    )
+
+
 def test_another_model_comes_with_its_own_width_unless_that_is_given_too(plain: Recipe) -> None:
     assert plain.width == 24
     small = plain.override(["model=small"])

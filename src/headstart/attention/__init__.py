@@ -66,7 +66,7 @@ def _see(model: nn.Module, grid: tuple[int, int] | None, position: str | None, p
         return view_transformers(model)
     if is_torchvision(model):
         return view_torchvision(model)
-    if hasattr(model, "stem") and hasattr(model, "blocks"):
+    if hasattr(getattr(model, "stem", None), "grid_size") and hasattr(model, "blocks"):
         return view_mixer(model)
     if hasattr(model, "layers") and hasattr(model, "patch_embed"):
         return view_swin(model)

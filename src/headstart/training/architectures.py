@@ -11,7 +11,8 @@ from torch import nn
 
 from headstart.data import Dataset
 from headstart.errors import HeadstartError, unknown
-from headstart.models import create_edgevit, create_vit
+from headstart.models import AgentCNN, create_agent, create_edgevit, create_vit
+from headstart.models.agent import AGENTS
 from headstart.models.edgevit import EDGEVITS, EdgeViT
 from headstart.models.libraries import build_model
 from headstart.models.vit import SIZES, VisionTransformer
@@ -28,10 +29,32 @@ NOT_OF_OTHERS = {"heads": None, "width": None, "depth": None, "mlp_ratio": 4.0, 
 
 Maker = Callable[..., nn.Module]
 
+
+def mirror_agent(
+    *,
+    num_classes: int,
+    image_size: int | tuple[int, int],
+    in_channels: int,
+    patch_size: int = 4,
+    width: int | None = None,
+    depth: int | None = None,
+    heads: int | None = None,
+    mlp_ratio: float = 4.0,
+    stem: str = "res-like",
+) -> AgentCNN:
+    """The agent CNN (2112.03552) of the plain ViT that has these sizes, by itself; those of ViT-Tiny unless given."""
+    chosen = (width or SIZES["tiny"][0], depth or SIZES["tiny"][1], heads or SIZES["tiny"][2])
+    image = (image_size, image_size) if isinstance(image_size, int) else image_size
+    hidden = int(chosen[0] * mlp_ratio)
+    return AgentCNN(image, (patch_size, patch_size), num_classes, *chosen, hidden, stem, in_channels)
+
+
 # What is made by name, from num_classes, image_size, in_channels and options; a plain ViT takes the recipe's keys too.
 MAKERS: dict[str, Maker] = {
     **{size: partial(create_vit, size) for size in SIZES},
     **{f"edgevit_{size}": partial(create_edgevit, size) for size in EDGEVITS},
+    **{f"agent_{size}": partial(create_agent, size) for size in AGENTS},
+    "agent": mirror_agent,
 }
 
 
@@ -52,7 +75,7 @@ def check_architecture(recipe: Recipe) -> None:
         known = inspect.signature(MAKERS[name]).parameters.keys() - {"num_classes", "image_size", "in_channels"}
         for key in options.keys() - known:
             raise unknown(f"option of model {name!r}", key, known)
-    if name not in SIZES:
+    if name not in (*SIZES, "agent"):
         for key, default in NOT_OF_OTHERS.items():
             if getattr(recipe, key) != default:
                 raise HeadstartError(
@@ -74,10 +97,8 @@ def create(recipe: Recipe, dataset: Dataset) -> nn.Module:
         "in_channels": dataset.channels,
     }
     known = inspect.signature(MAKERS[name]).parameters
-    if name in SIZES:
-        given |= {key: getattr(recipe, key) for key in OF_VIT}
-    elif "drop_path" in known:
-        given["drop_path"] = recipe.drop_path
+    own = OF_VIT if name in (*SIZES, "agent") else ("drop_path", *(["patch_size"] if name.startswith("agent_") else []))
+    given |= {key: getattr(recipe, key) for key in own if key in known}
     if name.startswith("edgevit"):
         given["patch_size"] = edgevit_patch(dataset.image_size)
     return MAKERS[name](**{**given, **options})
