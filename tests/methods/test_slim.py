@@ -242,9 +242,9 @@ def test_parts_give_the_result_of_the_whole_batch(teacher: Recipe, tmp_path: Pat
     for parts in (1, 4):
         train(teacher.model_copy(update={"accumulate": parts, "mixup": 0.8}), tmp_path / str(parts))
     one, four = (load_file(tmp_path / parts / "model.safetensors") for parts in ("1", "4"))
-    # Biases of keys have no gradient but rounding, which AdamW makes steps of.
-    errors = {name: (one[name] - four[name]).abs().max().item() for name in one if "qkv.bias" not in name}
-    assert max(errors.values()) < 2e-5
+    # A softmax over tokens takes no notice of that bias: its gradient is rounding alone, which AdamW makes steps of.
+    names = set(one) - {"blocks.0.slim.fc2.bias"}
+    assert max((one[name] - four[name]).abs().max().item() for name in names) < 1e-5
 
 
 def test_many_runs_at_once_go_without_a_loss(teacher: Recipe, tmp_path: Path) -> None:
