@@ -41,8 +41,8 @@ def library_cnn(name: str, num_classes: int, image_shape: tuple[int, int, int]) 
 class StagedCNN(nn.Module):
     """A CNN that also gives the maps of its stages: of each resolution the last one, as the forward pass goes.
 
-    Looked for are modules up to two names deep (``layer4``, ``stages.2``, ``features.7``), pooling left out; hooks on
-    the chosen ones keep what they give.
+    Looked for are modules up to two names deep (``layer4``, ``stages.2``, ``features.7``), before adaptive pooling;
+    hooks on the chosen ones keep what they give.
 
     Args:
         name: for messages.
@@ -58,14 +58,17 @@ class StagedCNN(nn.Module):
         self.seen: dict[int, Tensor] = {}
         found: dict[tuple[int, int], tuple[nn.Module, int]] = {}
 
+        pooled = False
+
         def look(module: nn.Module, _inputs: Any, output: Any) -> None:
-            if isinstance(output, Tensor) and output.ndim == 4:
+            nonlocal pooled
+            pooled = pooled or "Adaptive" in type(module).__name__
+            if not pooled and isinstance(output, Tensor) and output.ndim == 4:
                 side = (output.shape[2], output.shape[3])
                 found.pop(side, None)
                 found[side] = (module, output.shape[1])
 
-        parts = [m for path, m in model.named_modules() if path and path.count(".") < 2]
-        parts = [m for m in parts if not isinstance(m, nn.AdaptiveAvgPool2d)]
+        parts = [part for path, part in model.named_modules() if path and path.count(".") < 2]
         hooks = [part.register_forward_hook(look) for part in parts]
         try:
             with evaluating(model), torch.no_grad():
