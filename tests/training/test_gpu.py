@@ -31,7 +31,20 @@ def waits_are_errors() -> Iterator[None]:
     torch.cuda.set_sync_debug_mode(before)
 
 
-@pytest.mark.parametrize("changes", [[], STRONG, ["optimizer=muon"], ["compile=true", *STRONG]])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [],
+        STRONG,
+        ["optimizer=muon"],
+        ["compile=true", *STRONG],
+        ["methods=bootstrap"],
+        ["methods=bootstrap:mode=shared", "compile=true"],
+        ["model=edgevit_xxs", "ema=0.9"],
+        ["model=edgevit_xxs", "compile=true"],
+    ],
+    ids=" ".join,
+)
 def test_a_run_in_bfloat16_learns_and_goes_on(tiny: Recipe, tmp_path: Path, changes: list[str]) -> None:
     recipe = tiny.override(["passes=4", "precision=bfloat16", "drop_path=0.1", *changes])
     result = train(recipe, tmp_path, save_every=0.0)
@@ -44,7 +57,7 @@ def test_nothing_inside_the_loop_waits_for_the_device(tiny: Recipe, waits_are_er
     recipe, processes = tiny.override(["drop_path=0.1", *changes]), Processes("auto")
     dataset = build_dataset(recipe).to(processes.device)
     trainee = build_trainee(recipe, dataset).to(processes.device)
-    feed = Feed(recipe, dataset, processes, len(trainee.model.blocks))
+    feed = Feed(recipe, dataset, processes, trainee.depth)
     state = RunState(trainee.model, optimizers([trainee.model], recipe), recipe, feed.steps_per_pass, processes)
     network = processes.prepare(trainee)
     seen = []
