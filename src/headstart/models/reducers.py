@@ -59,8 +59,8 @@ class TokenSlim(Reducer):
         X̂ = Âᵀ X                               (B, M, D)
 
     Linear layers start as in the released code: normal with std 0.02, cut off at ±2, and no bias. So at first all
-    columns are near 1/N, and all new tokens near the mean of the old ones. W₂'s bias adds the same to a whole column and
-    so changes nothing; it is there because the released weights have it.
+    columns are near 1/N, and all new tokens near the mean of the old ones. W₂'s bias adds one number to a whole column,
+    which changes nothing; it is there because the released weights have it.
     """
 
     def __init__(self, tokens: int, kept: int, prefix: int, width: int) -> None:
