@@ -18,6 +18,7 @@ from headstart.cli.options import (
     Named,
     Out,
     PerClass,
+    Permute,
     SaveEvery,
     Set,
     Track,
@@ -81,6 +82,7 @@ def compare(
     no_wait: NoWait = False,
     track: Track = None,
     with_: With = None,
+    permute: Permute = False,
     matrix: Table = None,
 ) -> None:
     """Train each initialization with each seed on the same images in the same order; table, curves, heads."""
@@ -89,6 +91,7 @@ def compare(
 
     runner = _runner(together, cluster, cluster_set, no_wait)
     fewer = {"limit": limit, "per_class": per_class, "fraction": fraction, "with": with_}
+    fewer["permute_patches"] = 0 if permute else None
     chosen = chosen_recipe(dataset, recipe, fewer, set_)
     arms = [arm.strip() for arm in init.split(",")] if matrix is None else Matrix.parse(*matrix)
     out = out or Path(f"runs/compare-{chosen.dataset_name}")

@@ -19,6 +19,7 @@ __all__ = [
     "Named",
     "Out",
     "PerClass",
+    "Permute",
     "SaveEvery",
     "Set",
     "Track",
@@ -39,6 +40,9 @@ Data = Annotated[
 ]
 With = Annotated[
     str | None, typer.Option("--with", help="Small-data methods: drloc,life … (headstart methods lists them).")
+]
+Permute = Annotated[
+    bool, typer.Option("--permute-patches", help="Show all images with their patches in one random order.")
 ]
 Track = Annotated[
     str | None,

@@ -15,6 +15,7 @@ from headstart.cli.options import (
     Named,
     Out,
     PerClass,
+    Permute,
     SaveEvery,
     Set,
     Track,
@@ -39,12 +40,14 @@ def train(
     set_: Set = None,
     track: Track = None,
     with_: With = None,
+    permute: Permute = False,
 ) -> None:
     """Train one model; behind `torchrun --nproc-per-node=N -m`, with N processes or GPUs."""
     from headstart.reporting import save_figure
     from headstart.training import arm_folder, train
 
     given = {"limit": limit, "per_class": per_class, "fraction": fraction, "init": init, "seed": seed, "with": with_}
+    given["permute_patches"] = 0 if permute else None
     chosen = chosen_recipe(dataset, recipe, given, set_)
     out = out or Path(f"runs/{chosen.dataset_name}-{arm_folder('+'.join([chosen.init, *chosen.methods]))}")
     shown = console()
@@ -81,7 +84,12 @@ def inspect(
     found = load_run(run)
     pictures = found.pictures(images)
     report, paths = inspect_model(
-        found.model, found.normalize(pictures), pictures, out or run, query=query, title=found.title
+        found.model,
+        found.normalize(pictures),
+        found.dataset.arrange(pictures),
+        out or run,
+        query=query,
+        title=found.title,
     )
     shown = console()
     shown.print(str(report), markup=False, highlight=False)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from headstart.data.normalizing import normalize
+from headstart.data.permuting import permute_pixels
 from headstart.errors import HeadstartError
 
 __all__ = ["Dataset", "Split"]
@@ -78,6 +80,8 @@ class Dataset:
         flip_ok: whether a mirrored image keeps its label; recipes flip only then.
         content: of the user's own images, 16 hexadecimal digits that change when a file, a label or a part does;
             empty for a known dataset, whose name says what it holds.
+        places: where each pixel that a model sees lies in the stored image, int64 (H·W,), when the patches are to be
+            shown in another order: see :func:`~headstart.data.permuting.patch_permutation`.
     """
 
     name: str
@@ -89,6 +93,7 @@ class Dataset:
     std: tuple[float, ...]
     flip_ok: bool = False
     content: str = ""
+    places: Tensor | None = None
 
     @property
     def channels(self) -> int:
@@ -100,9 +105,19 @@ class Dataset:
         _, height, width = self.train.image_shape
         return height if height == width else (height, width)
 
+    def arrange(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) with their patches where a model sees them: as they are, unless they are permuted."""
+        return images if self.places is None else permute_pixels(images, self.places.to(images.device))
+
+    def seen(self, images: Tensor) -> Tensor:
+        """Stored images (B, C, H, W) as a model sees them: normalised and arranged, float32."""
+        return self.arrange(normalize(images, self.mean, self.std))
+
     def to(self, device: torch.device | str) -> Dataset:
         """The same dataset with all three splits on ``device``."""
-        return replace(self, train=self.train.to(device), val=self.val.to(device), test=self.test.to(device))
+        places = None if self.places is None else self.places.to(device)
+        splits = {name: getattr(self, name).to(device) for name in ("train", "val", "test")}
+        return replace(self, **splits, places=places)
 
 
 def _kind(tensor: Tensor) -> str:

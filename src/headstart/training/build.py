@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from headstart.data import Dataset, Split, load_dataset, normalize
+from headstart.data import Dataset, Split, load_dataset
+from headstart.data.permuting import patch_permutation
 from headstart.errors import HeadstartError
 from headstart.initialization import init_, resolve
 from headstart.training.architectures import create
@@ -18,7 +20,7 @@ from headstart.training.seeds import generator, seeded
 if TYPE_CHECKING:
     from headstart.initialization import InitReport
 
-__all__ = ["build_dataset", "build_model", "initialize", "sample_images"]
+__all__ = ["arranged", "build_dataset", "build_model", "initialize", "sample_images"]
 
 
 def build_dataset(recipe: Recipe) -> Dataset:
@@ -42,7 +44,17 @@ def build_dataset(recipe: Recipe) -> Dataset:
         raise HeadstartError(f"a mirrored image of {dataset.name} may mean something else; use --set flip=false.")
     if len(dataset.val) == 0:
         raise HeadstartError(f"val_fraction {recipe.val_fraction} leaves no validation image; use a larger one.")
-    return dataset
+    return arranged(dataset, recipe)
+
+
+def arranged(dataset: Dataset, recipe: Recipe) -> Dataset:
+    """The dataset with its patches in the order that ``recipe.permute_patches`` names: one for all its images."""
+    if recipe.permute_patches is None:
+        return replace(dataset, places=None)
+    _, height, width = dataset.train.image_shape
+    size = recipe.permute_size or recipe.patch_size
+    places = patch_permutation((height, width), size, generator(recipe.permute_patches, "patches"))
+    return replace(dataset, places=places.to(dataset.train.labels.device))
 
 
 def build_model(recipe: Recipe, dataset: Dataset) -> nn.Module:
@@ -56,7 +68,7 @@ def initialize(model: nn.Module, recipe: Recipe, dataset: Dataset) -> InitReport
     images = None
     if resolve(recipe.init).uses_images:
         sample = sample_images(dataset.train, recipe.init_images, recipe.seed)
-        images = normalize(sample, dataset.mean, dataset.std).to(next(model.parameters()).device)
+        images = dataset.seen(sample).to(next(model.parameters()).device)
     with warnings.catch_warnings():
         # The same sentences are in report.notes, which are shown once instead of once per seed.
         warnings.simplefilter("ignore", UserWarning)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from headstart.data import Dataset, Split, normalize
+from headstart.data import Dataset, Split
 from headstart.data.fetching import fetch, fits
 from headstart.evaluation import cost
 from headstart.initialization import resolve
-from headstart.training.build import build_dataset
+from headstart.training.build import arranged, build_dataset
 from headstart.training.checkpoint import save_weights
 from headstart.training.divergence import Diverged
 from headstart.training.feed import Feed
@@ -90,7 +90,7 @@ def train(
     if not processes.largest((out / "result.json").exists())[0]:
         with locked(out) if processes.first else nullcontext():
             if not processes.largest((out / "result.json").exists())[0]:  # finished by another process just now
-                loaded = dataset or build_dataset(recipe)
+                loaded = build_dataset(recipe) if dataset is None else arranged(dataset, recipe)
                 if fits(loaded, processes.device) if resident is None else resident:
                     loaded = loaded.to(processes.device)
                 shown = console if processes.first else None
@@ -226,6 +226,6 @@ def accuracy(
         rows = rows[processes.rank :: processes.count]
     right = torch.zeros((), dtype=torch.int64, device=device)
     for images, labels in fetch(split, rows, device):
-        logits = model(normalize(images, dataset.mean, dataset.std))
+        logits = model(dataset.seen(images))
         right += (logits.argmax(dim=1) == labels).sum()
     return (right if processes is None else processes.sum(right)).item() / len(split)

@@ -100,7 +100,9 @@ class Feed:
     def _augment(self, images: Tensor, labels: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
         """Stored images (b, C, H, W) and labels (b,), as the model and the loss get them."""
         seen = normalize(self.augmentation.apply(images, draws), self.mean, self.std)
-        return self.augmentation.mix(seen, labels, draws, len(self.dataset.classes))
+        # Patches are permuted last: augmentation and mixing are the same with and without.
+        mixed, targets = self.augmentation.mix(seen, labels, draws, len(self.dataset.classes))
+        return self.dataset.arrange(mixed), targets
 
     def order(self, number: int) -> Tensor:
         """Which images the steps of pass ``number`` (from 1) see: int64 (steps, batch), on the CPU.

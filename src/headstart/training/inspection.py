@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from headstart.data import Dataset, normalize
+from headstart.data import Dataset
 from headstart.errors import HeadstartError
 from headstart.training.build import build_dataset, sample_images
 from headstart.training.checkpoint import load_weights, read_meta
@@ -33,8 +33,8 @@ class Run:
         return sample_images(self.dataset.val, count, self.recipe.split_seed)
 
     def normalize(self, pictures: Tensor) -> Tensor:
-        """Stored images as the model sees them."""
-        return normalize(pictures, self.dataset.mean, self.dataset.std)
+        """Stored images as the model sees them: normalised, and with their patches in its order."""
+        return self.dataset.seen(pictures)
 
     @property
     def title(self) -> str:

@@ -22,7 +22,7 @@ Strength = Annotated[float, Field(ge=0)]
 ADDED = (
     "per_class", "fraction", "image_size", "max_bad", "content", "step_back", "resized_crop", "augment", "magnitude",
     "operations", "color_jitter", "erase", "mixup", "cutmix", "repeats", "fill", "optimizer", "ema", "accumulate",
-    "eps", "methods",
+    "eps", "methods", "permute_patches", "permute_size",
 )  # fmt: skip
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
@@ -67,6 +67,9 @@ class Recipe(BaseModel):
     cutmix: Strength = 0.0  # likewise; with both, one or the other
     repeats: Count = 1  # times an image stands in a batch, each time augmented otherwise (1901.09335)
     fill: Literal["black", "mean"] = "black"  # what comes in from outside an image
+    # then, in training and evaluation alike
+    permute_patches: Annotated[int, Field(ge=0)] | None = None  # which random order the patches of all images get
+    permute_size: Count | None = None  # pixels of the patches that are permuted; patch_size unless given
     # model
     model: str = "tiny"  # or small, base, edgevit_xxs, timm/resnet18 …; with options of its own: name:option=value
     width: Count | None = None

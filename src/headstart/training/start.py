@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from headstart.attention import attention_view
-from headstart.data import Dataset, normalize
+from headstart.data import Dataset
 from headstart.errors import HeadstartError, UnsupportedModel
 from headstart.initialization import Default, measure, resolve
 from headstart.training.build import initialize, sample_images
@@ -49,7 +49,7 @@ def start(
     if not write:
         return
     seen = sample_images(dataset.val, MEASURED_IMAGES, recipe.split_seed)
-    measured = measure(model, normalize(seen, dataset.mean, dataset.std).to(next(model.parameters()).device))
+    measured = measure(model, dataset.seen(seen).to(next(model.parameters()).device))
     measured.scheme = report.scheme
     claim(out, config, dataset=recipe.dataset)  # only now: a scheme that does not fit leaves nothing behind
     if on_start is not None:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from headstart.data import Dataset, Split, normalize
+from headstart.data import Dataset, Split
 from headstart.data.fetching import fetch
 from headstart.training.feed import Feed, Part
 from headstart.training.processes import Processes
@@ -47,7 +47,7 @@ def accuracies(final: Stacked, split: Split, dataset: Dataset, batch_size: int, 
     right = torch.zeros(count, dtype=torch.int64, device=processes.device)
     rows = [slice(begin, begin + size) for begin in range(0, len(split), size)]
     for images, labels in fetch(split, rows, processes.device):
-        seen = normalize(images, dataset.mean, dataset.std)
+        seen = dataset.seen(images)
         with processes.accelerator.autocast():
             logits = final(seen.expand(count, *seen.shape))
         right += (logits.argmax(dim=2) == labels).sum(dim=1)
