@@ -29,9 +29,10 @@ def glass_blur(images: Tensor, parameters: tuple[float, int, int], draws: Draws)
         draws: of the displacements.
     """
     sigma, reach, rounds = parameters
+    height, width = images.shape[-2:]
     out = floored(gaussian_blur(images, sigma))
     for _ in range(rounds):
-        source = _sources(*images.shape[-2:], reach, draws, images.device)
+        source = _sources(height, width, reach, draws, images.device)
         index = source[:, None].expand(-1, images.shape[1], -1)
         out = out.flatten(2).gather(2, index).view_as(images)
     return gaussian_blur(out, sigma)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-__all__ = ["floored", "rounded"]
+__all__ = ["floored"]
 
 # Published values are float64 and cut down to whole levels; ours are float32, where a value that should be whole may
 # lie this far below.
@@ -19,8 +19,3 @@ def floored(values: Tensor) -> Tensor:
     [254.0, 255.0, 0.0]
     """
     return (values.clamp(0, 1) * 255 + ALLOWANCE).floor_().div_(255)
-
-
-def rounded(values: Tensor) -> Tensor:
-    """The level nearest to each value, clipped to [0, 1]; again in [0, 1]."""
-    return (values.clamp(0, 1) * 255 + 0.5).floor_().div_(255)

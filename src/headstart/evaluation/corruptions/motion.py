@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from headstart.evaluation.corruptions.draws import Draws
-from headstart.evaluation.corruptions.levels import rounded
+from headstart.evaluation.corruptions.levels import floored
 
 __all__ = ["motion_blur", "smear"]
 
@@ -31,7 +31,7 @@ def smear(images: Tensor, radius: int, sigma: float, degrees: Tensor) -> Tensor:
         degrees: θ of each image (B,), from the direction of growing columns towards that of growing rows.
 
     Returns:
-        The same shape, rounded to levels.
+        The same shape, cut down to levels, as version 6.9 writes its PNG.
     """
     batch, channels, height, width = images.shape
     weights = torch.exp(-0.5 * (torch.arange(2 * radius + 1, dtype=torch.float64) / sigma) ** 2)
@@ -48,7 +48,7 @@ def smear(images: Tensor, radius: int, sigma: float, degrees: Tensor) -> Tensor:
     for step, weight in enumerate(weights[:taps].tolist()):
         index = here + (down[:, step] * stride + right[:, step])[:, None]
         out.add_(padded.gather(2, index[:, None].expand(-1, channels, -1)), alpha=weight)
-    return rounded(out.view_as(images))
+    return floored(out.view_as(images))
 
 
 def motion_blur(images: Tensor, parameters: tuple[int, float], draws: Draws) -> Tensor:

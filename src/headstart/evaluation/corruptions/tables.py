@@ -113,7 +113,7 @@ SUITES: Mapping[str, Suite] = {
 
 
 def suite_for(height: int, width: int) -> Suite:
-    """The suite whose size is nearer, as a ratio, to the shorter side: ``cifar-c`` up to 84 pixels, then ``imagenet-c``.
+    """The suite whose size is nearer, as a ratio, to the shorter side: ``cifar-c`` up to 84 pixels.
 
     >>> suite_for(32, 32).name, suite_for(8, 8).name, suite_for(96, 128).name
     ('cifar-c', 'cifar-c', 'imagenet-c')
