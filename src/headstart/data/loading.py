@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from headstart.data import digits
+from headstart.data.choosing import keep_classes
 from headstart.data.collection import Collection, Part, from_listing, from_splits
 from headstart.data.dataset import Dataset
 from headstart.data.disk import data_root
@@ -29,6 +30,7 @@ TEST_SEED = 0
 def load_dataset(
     spec: str,
     *,
+    classes: str | None = None,
     limit: int | None = None,
     per_class: int | None = None,
     fraction: float | None = None,
@@ -52,6 +54,8 @@ def load_dataset(
             ``"cifar10:/data"``; or the path of the user's own images: a folder with one for each class, perhaps
             within ``train``, ``val``, ``test``; a CSV or parquet file; a Hugging Face dataset directory. Columns can
             be named behind it, as in ``"photos.parquet:label=kind"`` (also ``image=`` and ``split=``).
+        classes: keep these classes alone, in all splits: names, numbers and ranges of numbers, ``"0-6"`` or
+            ``"cat,dog"``; all unless given. What is carved and counted, and mean and std, are of what is kept.
         limit: number of training images; all unless given.
         per_class: number of training images of each class.
         fraction: share of the training images, in (0, 1].
@@ -71,6 +75,8 @@ def load_dataset(
     (100, 144, 359, 8, 1)
     """
     found = load_collection(spec, image_size=image_size, max_bad=max_bad, root=root)
+    if classes is not None:
+        found = keep_classes(found, classes)
     tell_oddities(found, spec)
     train, mean, std = found.parts["train"], found.mean, found.std
     if "test" in found.parts:

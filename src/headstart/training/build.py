@@ -27,6 +27,7 @@ def build_dataset(recipe: Recipe) -> Dataset:
     """The recipe's data, split by ``split_seed``: the same images for every seed and arm."""
     dataset = load_dataset(
         recipe.dataset,
+        classes=recipe.classes,
         limit=recipe.limit,
         per_class=recipe.per_class,
         fraction=recipe.fraction,

@@ -22,7 +22,7 @@ Strength = Annotated[float, Field(ge=0)]
 ADDED = (
     "per_class", "fraction", "image_size", "max_bad", "content", "step_back", "resized_crop", "augment", "magnitude",
     "operations", "color_jitter", "erase", "mixup", "cutmix", "repeats", "fill", "optimizer", "ema", "accumulate",
-    "eps", "methods", "permute_patches", "permute_size",
+    "eps", "methods", "permute_patches", "permute_size", "classes",
 )  # fmt: skip
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
@@ -46,6 +46,7 @@ class Recipe(BaseModel):
 
     # data
     dataset: str = "digits"
+    classes: str | None = None  # train on these alone, as names, numbers or ranges: 0-6; all unless given
     limit: Count | None = None  # keep that many training images, all classes alike
     per_class: Count | None = None  # keep that many training images of each class
     fraction: Annotated[float, Field(gt=0, le=1)] | None = None  # keep that share of the training images

@@ -73,8 +73,12 @@ def facts_of(recipe: Recipe) -> Facts:
     images = float(count if isinstance(count, int) else count[0])
     images *= 1.0 if "test" in source.counts else 0.8
     images *= 1.0 if "val" in source.counts else 1 - recipe.val_fraction
+    kept = source.classes
+    if recipe.classes is not None:
+        kept = len(build_dataset(recipe).classes)  # what a text chooses is known beside the names only
+        images *= kept / source.classes
     images *= recipe.fraction or 1.0
-    images = min(images, recipe.limit or images, (recipe.per_class or images) * source.classes)
+    images = min(images, recipe.limit or images, (recipe.per_class or images) * kept)
     return Facts(round(images), recipe.image_size or source.image_size, source.channels, source.flip_ok)
 
 
