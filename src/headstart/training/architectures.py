@@ -11,7 +11,7 @@ from torch import nn
 
 from headstart.data import Dataset
 from headstart.errors import HeadstartError, unknown
-from headstart.models import AgentCNN, create_agent, create_edgevit, create_vit
+from headstart.models import AgentCNN, create_agent, create_convmixer, create_edgevit, create_vit
 from headstart.models.agent import AGENTS
 from headstart.models.edgevit import EDGEVITS, EdgeViT
 from headstart.models.libraries import build_model
@@ -55,6 +55,7 @@ MAKERS: dict[str, Maker] = {
     **{f"edgevit_{size}": partial(create_edgevit, size) for size in EDGEVITS},
     **{f"agent_{size}": partial(create_agent, size) for size in AGENTS},
     "agent": mirror_agent,
+    "convmixer": create_convmixer,
 }
 
 
