@@ -1,0 +1,154 @@
+"""Robustness to corruptions as tables and as a heat map, from the summary of an evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.table import Table
+
+__all__ = ["corruption_markdown", "corruption_tables", "draw_corruptions"]
+
+TITLES = {
+    "clean_accuracy": "clean, %",
+    "corruption_accuracy": "corrupted, %",
+    "gap": "gap, points",
+    "clean_ece": "ECE clean, %",
+    "corruption_ece": "ECE corrupted, %",
+    "mce": "mCE, %",
+    "relative_mce": "relative mCE, %",
+}
+
+
+def corruption_rows(summary: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """An arm a row: what it keeps under corruption, and the difference of that to the first arm, paired by seed."""
+    arms = summary["arms"]
+    shown = [name for name in TITLES if arms[0]["measures"][name] is not None]
+    header = ["arm", *(TITLES[name] for name in shown), "n"]
+    rows = [[arm["name"], *(_spread(arm["measures"][name]) for name in shown), str(arm["n"])] for arm in arms]
+    if len(arms) > 1:
+        for measure, title in (("corruption_accuracy", "corrupted"), ("gap", "gap")):
+            header.append(f"{title}: difference to {arms[0]['name']} [95 % interval]")
+            for row, arm in zip(rows, arms, strict=True):
+                row.append(_signed(arm["measures"][measure]))
+    return header, rows
+
+
+def kind_rows(summary: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """A corruption a row: accuracy, mean over severities. Of one arm each severity, of several a column for each."""
+    arms = summary["arms"]
+    if len(arms) > 1:
+        header = ["accuracy, %", *(arm["name"] for arm in arms)]
+        rows = [[name, *(_spread(arm["by_corruption"][name]) for arm in arms)] for name in summary["corruptions"]]
+        return header, rows
+    header = ["accuracy, %", *(f"severity {severity}" for severity in summary["severities"]), "mean"]
+    rows = [
+        [
+            name,
+            *(f"{100 * value:.1f}" for value in arms[0]["cells"][name]),
+            _spread(arms[0]["by_corruption"][name]),
+        ]
+        for name in summary["corruptions"]
+    ]
+    return header, rows
+
+
+def corruption_markdown(summary: dict[str, Any]) -> str:
+    """Both tables in Markdown, and under them what they are of."""
+    parts = []
+    for header, rows in (corruption_rows(summary), kind_rows(summary)):
+        lines = ["| " + " | ".join(header) + " |", "|---|" + "---:|" * (len(header) - 1)]
+        lines += ["| " + " | ".join([f"`{row[0]}`", *row[1:]]) + " |" for row in rows]
+        parts.append("\n".join(lines))
+    return "\n\n".join([*parts, of_what(summary)])
+
+
+def corruption_tables(summary: dict[str, Any]) -> list[Table]:
+    """Both tables for the terminal."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    tables = []
+    for header, rows in (corruption_rows(summary), kind_rows(summary)):
+        table = Table(box=box.SIMPLE_HEAD)
+        for index, title in enumerate(header):
+            table.add_column(Text(title), justify="left" if index == 0 else "right", overflow="fold")
+        for row in rows:
+            table.add_row(*[Text(cell) for cell in row])
+        tables.append(table)
+    return tables
+
+
+def of_what(summary: dict[str, Any]) -> str:
+    """Whose images and parameters these are, in a sentence or two."""
+    height, width = summary["pixels"]
+    kind = "CIFAR-C" if summary["suite"] == "cifar-c" else "ImageNet-C"
+    images = f"{summary['images']:,} test images of {height}×{width}, {len(summary['corruptions'])} corruptions"
+    if summary["source"] == "published":
+        return f"{images}, the published {kind} files."
+    ice = {"made": "frost made up", "photographs": "frost from the published photographs"}[summary["frost"]]
+    own = f", {ice}" if "frost" in summary["corruptions"] else ""
+    return f"{images}, generated with the parameters of {kind}{own}; not the published files."
+
+
+def draw_corruptions(summary: dict[str, Any], path: str | Path, title: str = "") -> Path:
+    """Write a PNG: a panel for each arm, corruptions down, severities across, mean accuracy over seeds in each cell.
+
+    All panels share one colour scale, from 0 to 100 %. The clean accuracy is above each panel. Returns ``path``.
+    """
+    from matplotlib.figure import Figure
+
+    arms, names = summary["arms"], summary["corruptions"]
+    across, down = len(summary["severities"]), len(names)
+    size = (2.0 + len(arms) * (0.55 * across + 0.35), 1.3 + 0.32 * down)
+    figure = Figure(figsize=size, dpi=160, layout="constrained")
+    panels = figure.subplots(1, len(arms), squeeze=False, sharey=True)[0]
+    for axes, arm in zip(panels, arms, strict=True):
+        cells = [arm["cells"][name] for name in names]
+        drawn = axes.imshow(cells, cmap="viridis", vmin=0, vmax=1, aspect="auto")
+        for row, values in enumerate(cells):
+            for column, value in enumerate(values):
+                ink = "white" if value < 0.6 else "black"
+                axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", color=ink, fontsize=7)
+        axes.set_xticks(range(across), [str(severity) for severity in summary["severities"]], fontsize=8)
+        axes.set_yticks(range(down), [name.replace("_", " ") for name in names], fontsize=8)
+        axes.tick_params(length=0)
+        clean = f"clean {_spread(arm['measures']['clean_accuracy'])}"
+        axes.set_title(f"{_short(arm['name'])}\n{clean}", fontsize=8)
+        axes.spines[:].set_visible(False)
+    figure.supxlabel("severity", fontsize=8)
+    _scale(figure, drawn, panels)
+    if title:
+        figure.suptitle(title, fontsize=10)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, facecolor="white")
+    return path
+
+
+def _scale(figure: Figure, drawn: Any, panels: Any) -> None:
+    from matplotlib.ticker import PercentFormatter
+
+    bar = figure.colorbar(drawn, ax=list(panels), format=PercentFormatter(xmax=1, decimals=0), fraction=0.04, pad=0.02)
+    bar.ax.tick_params(labelsize=7)
+    bar.set_label("accuracy", fontsize=8)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 28 else name[:27] + "…"
+
+
+def _spread(value: dict[str, Any]) -> str:
+    spread = "" if value["sd"] is None else f" ± {100 * value['sd']:.1f}"
+    return f"{100 * value['mean']:.1f}{spread}".replace("-", "−")
+
+
+def _signed(value: dict[str, Any]) -> str:
+    if value["difference"] is None:
+        return "–"
+    told = [value["difference"], *(value["interval"] or ())]
+    words = [f"{100 * one:+.1f}".replace("-", "−") for one in told]
+    return words[0] if len(words) == 1 else f"{words[0]} [{words[1]}, {words[2]}]"
