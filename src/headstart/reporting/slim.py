@@ -1,0 +1,103 @@
+"""What slimming gave: a table, and accuracy against measured speed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headstart.reporting.curves import INK, PALETTE
+from headstart.reporting.tables import _accuracy, _signed_in
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["draw_slim", "slim_markdown", "slim_table"]
+
+HEADER = [
+    "model", "tokens left", "test accuracy, %", "n", "difference to slim [95 % interval]", "M parameters",
+    "GFLOP an image", "images/s", "× teacher", "× slim",
+]  # fmt: skip
+
+
+def slim_rows(results: dict[str, Any]) -> list[list[str]]:
+    """The cells below :data:`HEADER`, the teacher first."""
+    teacher = {**results["teacher"], "name": "teacher", "mean": results["teacher"]["test"], "sd": None, "n": 1}
+    return [
+        [
+            row["name"],
+            "/".join(map(str, row["tokens"])) if "tokens" in row else "all",
+            _accuracy(row),
+            str(row["n"]),
+            _signed_in(row.get("difference"), row.get("interval")),
+            f"{row['parameters'] / 1e6:.3f}",
+            f"{row['flops'] / 1e9:.4f}",
+            f"{row['images_per_second']:,.0f}",
+            f"{row['times']:.2f}",
+            f"{row['equal']:.2f}",
+        ]
+        for row in (teacher, *results["arms"])
+    ]
+
+
+def slim_table(results: dict[str, Any]) -> Table:
+    """A table for the terminal."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for index, title in enumerate(HEADER):
+        table.add_column(title, justify="left" if index == 0 else "right")
+    for row in slim_rows(results):
+        table.add_row(*row)
+    return table
+
+
+def slim_markdown(results: dict[str, Any]) -> str:
+    """The same in Markdown, and under it what it takes to get the numbers again."""
+    lines = ["| " + " | ".join(HEADER) + " |", "|---|" + "---:|" * (len(HEADER) - 1)]
+    lines += ["| " + " | ".join(row) + " |" for row in slim_rows(results)]
+    machine = results["hardware"]["gpu"] or f"{results['hardware']['cores']} CPU cores"
+    commit = f", commit {results['commit'][:10]}" if results["commit"] else ""
+    source = (
+        f"Images a second are medians at batch size {results['batch_size']}, all models timed in one loop; accuracies "
+        f"are means ± standard deviations over n seeds. `{results['command']}` on {machine}, {results['date']}, config "
+        f"{results['config_hash']}{commit}."
+    )
+    return "\n".join([*lines, "", source])
+
+
+def draw_slim(results: dict[str, Any], path: str | Path) -> Path:
+    """Write a PNG: test accuracy against images a second, a point for each model, its seeds as a bar; returns ``path``.
+
+    ``results`` is the content of a ``results.json`` of ``headstart slim``.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
+
+    figure = Figure(figsize=(7, 4.2), dpi=160, layout="constrained")
+    axes = figure.subplots()
+    teacher = results["teacher"]
+    points = [("teacher", teacher["images_per_second"], [teacher["test"]], INK)]
+    for index, arm in enumerate(results["arms"]):
+        tests = [run["test"] for run in arm["runs"]]
+        points.append((arm["name"], arm["images_per_second"], tests, PALETTE[index % len(PALETTE)]))
+    axes.axhline(teacher["test"], color=INK, linewidth=0.8, linestyle=":")
+    for name, speed, tests, color in points:
+        mean = sum(tests) / len(tests)
+        axes.plot([speed, speed], [min(tests), max(tests)], color=color, linewidth=2, alpha=0.5)
+        axes.plot(speed, mean, "o", color=color, markersize=7, label=f"{name}  {100 * mean:.1f} %")
+    # Models of equal speed stand above each other, so names beside the points would lie on one another.
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9)
+    axes.set_xlim(0, 1.1 * max(speed for _, speed, _, _ in points))
+    axes.set_xlabel(f"images a second, batch of {results['batch_size']}")
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=1))
+    seeds = max(arm["n"] for arm in results["arms"])
+    title = f"{results['config']['dataset']}: test accuracy, {'one seed' if seeds == 1 else f'{seeds} seeds'}"
+    axes.set_title(title, loc="left", color=INK, fontsize=11)
+    axes.grid(color="#dddddd", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=INK)
+    path = Path(path)
+    figure.savefig(path)
+    return path
