@@ -44,9 +44,10 @@ def one_pass(
                 with nullcontext() if index == recipe.accumulate else processes.accelerator.no_sync(network):
                     logits, extra = network(part.images, part.drops, part.targets, part.draws)
                     share = F.cross_entropy(logits, part.targets, label_smoothing=recipe.label_smoothing)
-                    share = (share if extra is None else share + extra) / recipe.accumulate
-                    share.backward()
-                loss += share.detach()
+                    whole = share if extra is None else share + extra
+                    (whole / recipe.accumulate).backward()
+                # The recipe's own loss: with methods or without, it begins at guessing.
+                loss += share.detach() / recipe.accumulate
                 correct += (logits.detach().argmax(dim=1) == part.labels).sum()
             trainee.gradients()
             if recipe.clip is not None:
