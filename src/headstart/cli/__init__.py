@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headstart.cli import compare as _compare  # noqa: F401
 from headstart.cli import data as _data  # noqa: F401
+from headstart.cli import evaluate as _evaluate  # noqa: F401
 from headstart.cli import init as _init  # noqa: F401
 from headstart.cli import methods as _methods  # noqa: F401
 from headstart.cli import recipes as _recipes  # noqa: F401

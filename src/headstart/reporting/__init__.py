@@ -2,15 +2,18 @@
 
 from headstart.reporting.curves import draw_curves
 from headstart.reporting.heads import draw_attention, inspect_model, save_figure
+from headstart.reporting.latency import draw_latency, speed_table
 from headstart.reporting.tables import gains, markdown_table, measured, rich_table
 
 __all__ = [
     "draw_attention",
     "draw_curves",
+    "draw_latency",
     "gains",
     "inspect_model",
     "markdown_table",
     "measured",
     "rich_table",
     "save_figure",
+    "speed_table",
 ]

@@ -1,0 +1,127 @@
+"""Evaluate finished runs: a section for each question, and one JSON document with all the answers."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from headstart.cli.accuracy_section import accuracy_section
+from headstart.cli.common import app, friendly, show_paths
+from headstart.cli.speed_section import speed_section, ways_to_time
+from headstart.errors import HeadstartError, unknown
+
+if TYPE_CHECKING:
+    import torch
+
+Runs = Annotated[
+    list[str], typer.Argument(metavar="RUN...", help="Folders that `headstart train` or `headstart compare` wrote.")
+]
+Speed = Annotated[bool, typer.Option("--throughput", help="Measure images a second, latency and memory.")]
+Batch = Annotated[str | None, typer.Option("--batch", metavar="1,8,64", help="Batch sizes to time.")]
+Precision = Annotated[
+    str | None, typer.Option("--precision", metavar="float32,bfloat16", help="Precisions to time (default: float32).")
+]
+Compile = Annotated[bool, typer.Option("--compile", help="Time the compiled model too.")]
+Onnx = Annotated[bool, typer.Option("--onnx", help="Time the model exported to ONNX too.")]
+Seconds = Annotated[float | None, typer.Option("--seconds", min=0, help="Time for each batch size (default: 2).")]
+Device = Annotated[str | None, typer.Option("--device", metavar="cpu|cuda", help="Where to run.")]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads to use.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the JSON document and nothing else.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder for evaluation.json and the pictures.")]
+
+
+@app.command()
+@friendly
+def evaluate(
+    context: typer.Context,
+    runs: Runs,
+    throughput: Speed = False,
+    batch: Batch = None,
+    precision: Precision = None,
+    compile_: Compile = False,
+    onnx: Onnx = False,
+    seconds: Seconds = None,
+    device: Device = None,
+    threads: Threads = None,
+    as_json: Json = False,
+    out: Out = None,
+) -> None:
+    """Check what runs recorded against their weights, count their size, and measure how fast they are."""
+    import torch
+
+    from headstart.training.opening import open_runs
+
+    timed = ways_to_time(throughput, batch, precision, compile_, onnx, seconds)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    at = _device(device)
+    opened = open_runs(runs)
+    # A run's own evaluation lies with it; that of several with none of them.
+    out = out or (Path(runs[0]) if len(runs) == 1 else Path("runs/evaluation"))
+    shown = Console(quiet=as_json)
+    out.mkdir(parents=True, exist_ok=True)
+    document = _about(context, at)
+    pictures: list[Path] = []
+
+    # A function for each section: it adds to the document's entry of each run, prints, and returns its pictures.
+    wrong = accuracy_section(shown, document, opened, at)
+    if timed is not None:
+        pictures += speed_section(shown, document, opened, at, out, timed)
+
+    written = out / "evaluation.json"
+    written.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    if as_json:
+        typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    show_paths(shown, [written, *pictures])
+    if wrong:
+        raise HeadstartError(
+            f"the weights do not give the recorded accuracy: {', '.join(wrong)}; the folder's files or the images "
+            "are not those of the run, or the library has changed what the model computes."
+        )
+
+
+def _device(name: str | None) -> torch.device:
+    import torch
+
+    if name not in (None, "cpu", "cuda"):
+        raise unknown("device", name, ["cpu", "cuda"])
+    if name == "cuda" and not torch.cuda.is_available():
+        raise HeadstartError("--device cuda: PyTorch sees no GPU here; use --device cpu.")
+    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def _about(context: typer.Context, at: torch.device) -> dict[str, Any]:
+    """Where the numbers come from; each section adds to the entries of ``runs``."""
+    from headstart.training.provenance import commit, hardware, versions
+
+    return {
+        "command": _command(context),
+        "hardware": hardware(),
+        "versions": versions(),
+        "commit": commit(),
+        "date": date.today().isoformat(),
+        "device": str(at),
+        "runs": [],
+    }
+
+
+def _command(context: typer.Context) -> str:
+    """What was typed. A place on this machine says nothing to others: of an absolute path the last part has to do."""
+    words = ["headstart", "evaluate"]
+    for parameter in context.command.params:
+        source = None if parameter.name is None else context.get_parameter_source(parameter.name)
+        if parameter.name is None or source is None or source.name != "COMMANDLINE":
+            continue
+        value = context.params[parameter.name]
+        if parameter.param_type_name == "option":
+            words.append(parameter.opts[0])
+        if not isinstance(value, bool):
+            values = value if isinstance(value, (list, tuple)) else [value]
+            words += [Path(one).name if Path(str(one)).is_absolute() else str(one) for one in values]
+    return shlex.join(words)

@@ -1,0 +1,117 @@
+"""Accuracy against latency, one point a model; and the table of how fast each is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headstart.reporting.curves import INK, PALETTE
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["draw_latency", "speed_table"]
+
+MARKERS = ["o", "s", "^", "D", "v", "P"]  # shapes too, for print in one colour
+LINE, LETTER = 0.055, 0.0125  # height of a line and width of a letter, of the axes'
+
+
+def draw_latency(document: dict[str, Any], path: str | Path) -> Path:
+    """Write a PNG: test accuracy of each model over the time that a batch takes, the time on a logarithmic axis.
+
+    ``document`` is what ``headstart evaluate --throughput`` writes: the median milliseconds of passes that all models
+    made in turn, and the accuracy of their runs; a bar is the standard deviation over seeds. Runs without a test
+    accuracy are left out. Returns ``path``.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
+
+    found = document["side_by_side"]
+    runs = [run for run in document["runs"] if run["accuracy"]["mean"] is not None]
+    figure = Figure(figsize=(7, 4.2), dpi=160, layout="constrained")
+    axes = figure.subplots()
+    places = []
+    for index, run in enumerate(runs):
+        x, y, color = found["milliseconds"][run["name"]], run["accuracy"]["mean"], PALETTE[index % len(PALETTE)]
+        marker = MARKERS[index % len(MARKERS)]
+        axes.errorbar(x, y, yerr=run["accuracy"]["sd"], color=color, marker=marker, markersize=8, capsize=3)
+        places.append((x, y, run["name"], color))
+    axes.set_xscale("log")
+    low, high = min(x for x, *_ in places), max(x for x, *_ in places)
+    room = max(1.3, (3 / (high / low)) ** 0.5)  # a threefold span at least, so that the axis has several numbers
+    axes.set_xlim(low / room, high * room)
+    axes.margins(y=0.15)
+    axes.set_ylim(max(0.0, axes.get_ylim()[0]), axes.get_ylim()[1])
+    _names(axes, places)
+    batch = found["batch_size"]
+    axes.set_xlabel(f"milliseconds for {'one image' if batch == 1 else f'a batch of {batch}'}, median (log)")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7) if high / low < 10 else (1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0 if _span(places) > 0.03 else 1))
+    axes.set_title(_title(document, runs), loc="left", color=INK, fontsize=11)
+    axes.grid(color="#dddddd", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(which="both", colors=INK)
+    path = Path(path)
+    figure.savefig(path)
+    return path
+
+
+def _names(axes: Any, places: list[tuple[float, float, str, str]]) -> None:
+    """Each name beside its point, moved up or down where another name is."""
+    taken: list[tuple[float, float, float]] = []
+    for x, y, name, color in sorted(places, key=lambda place: place[1]):
+        across, up = axes.transAxes.inverted().transform(axes.transData.transform((x, y)))
+        left = across > 0.6  # there is no room on the right
+        width = LETTER * len(name)
+        start = across - 0.02 - width if left else across + 0.02
+
+        def free(height: float, start: float = start, width: float = width) -> bool:
+            return all(abs(height - h) >= LINE or start + width < s or s + w < start for s, w, h in taken)
+
+        steps = (sign * step * LINE / 2 for step in range(40) for sign in (1, -1))
+        height = next((up + step for step in steps if 0 <= up + step <= 1 and free(up + step)), up)
+        taken.append((start, width, height))
+        at, side = (across - 0.02, "right") if left else (across + 0.02, "left")
+        axes.text(at, height, name, color=color, fontsize=9, ha=side, va="center", transform=axes.transAxes)
+
+
+def _span(places: list[tuple[float, float, str, str]]) -> float:
+    return max(y for _, y, *_ in places) - min(y for _, y, *_ in places)
+
+
+def _title(document: dict[str, Any], runs: list[dict[str, Any]]) -> str:
+    datasets = sorted({run["dataset"] for run in runs})
+    hardware = document["hardware"]
+    machine = hardware["gpu"] if document["device"].startswith("cuda") else _threads(hardware)
+    return f"{', '.join(datasets)}: test accuracy and latency on {machine}"
+
+
+def _threads(hardware: dict[str, Any]) -> str:
+    count = hardware["threads"]
+    return f"{hardware['cpu']}, {count} thread{'s' * (count != 1)}"
+
+
+def speed_table(runs: list[dict[str, Any]]) -> Table:
+    """For the terminal, from the ``runs`` of an evaluation; the batch size with the most images a second is bold."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for title in ("run", "way", "batch", "images/s", "p50 ms", "p90 ms", "p99 ms", "peak MiB"):
+        table.add_column(title, justify="left" if title in ("run", "way") else "right", overflow="fold")
+    for run in runs:
+        for row in run["throughput"]:
+            way = ", ".join([row["precision"]] + [row["way"]] * (row["way"] != "eager"))
+            cells = [run["name"], way, str(row["batch_size"])]
+            if row["images_per_second"] is None:
+                cells += [row["note"]]
+            else:
+                cells += [f"{row['images_per_second']:,.0f}", *[f"{ms:.2f}" for ms in row["milliseconds"].values()]]
+                cells += ["–" if row["memory"] is None else f"{row['memory'] / 2**20:,.1f}"]
+            table.add_row(*[Text(cell) for cell in cells], style="bold" if row["best"] else "")
+    return table
