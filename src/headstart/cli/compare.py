@@ -22,6 +22,7 @@ from headstart.cli.options import (
     SaveEvery,
     Set,
     Track,
+    Watch,
     With,
     chosen_recipe,
     named_trackers,
@@ -83,6 +84,7 @@ def compare(
     track: Track = None,
     with_: With = None,
     permute: Permute = False,
+    watch: Watch = False,
     matrix: Table = None,
 ) -> None:
     """Train each initialization with each seed on the same images in the same order; table, curves, heads."""
@@ -96,7 +98,7 @@ def compare(
     arms = [arm.strip() for arm in init.split(",")] if matrix is None else Matrix.parse(*matrix)
     out = out or Path(f"runs/compare-{chosen.dataset_name}")
     try:
-        _compare(chosen, arms, list(range(seed, seed + seeds)), out, save_every, runner, named_trackers(track))
+        _compare(chosen, arms, list(range(seed, seed + seeds)), out, save_every, runner, named_trackers(track), watch)
     except Submitted as told:
         console().print(str(told), highlight=False, soft_wrap=True)
 
@@ -122,6 +124,7 @@ def _compare(
     save_every: float = 60.0,
     runner: Runner | None = None,
     track: Sequence[str] = (),
+    watch: bool = False,
 ) -> None:
     from headstart.reporting import draw_curves, rich_table
     from headstart.training import compare
@@ -138,6 +141,7 @@ def _compare(
         save_every=save_every,
         runner=runner,
         track=track,
+        watch=watch,
     )
     if not leading():
         return

@@ -23,6 +23,7 @@ __all__ = [
     "SaveEvery",
     "Set",
     "Track",
+    "Watch",
     "With",
     "chosen_recipe",
     "named_trackers",
@@ -41,6 +42,7 @@ Data = Annotated[
 With = Annotated[
     str | None, typer.Option("--with", help="Small-data methods: drloc,life … (headstart methods lists them).")
 ]
+Watch = Annotated[bool, typer.Option("--watch", help="Write down after each pass how local each head is.")]
 Permute = Annotated[
     bool, typer.Option("--permute-patches", help="Show all images with their patches in one random order.")
 ]

@@ -19,6 +19,7 @@ from headstart.cli.options import (
     SaveEvery,
     Set,
     Track,
+    Watch,
     With,
     chosen_recipe,
     named_trackers,
@@ -41,6 +42,7 @@ def train(
     track: Track = None,
     with_: With = None,
     permute: Permute = False,
+    watch: Watch = False,
 ) -> None:
     """Train one model; behind `torchrun --nproc-per-node=N -m`, with N processes or GPUs."""
     from headstart.reporting import save_figure
@@ -59,6 +61,7 @@ def train(
         on_start=lambda report: save_figure(report.figure(), heads),
         save_every=save_every,
         track=named_trackers(track),
+        watch=watch,
     )
     shown.print(
         f"test accuracy [bold]{result['test_accuracy']:.1%}[/], val {result['val_accuracy']:.1%}, "

@@ -93,7 +93,10 @@ class Cluster:
             known = queue.states()
             new = {name: run for name, run in missing.items() if name not in known and not _in_use(run.folder)}
             queue.submit(
-                {name: Job(run, plan.save_every, queue.threads, None, plan.track) for name, run in new.items()}
+                {
+                    name: Job(run, plan.save_every, queue.threads, None, plan.track, plan.watch)
+                    for name, run in new.items()
+                }
             )
             done, under_way = len(plan.runs) - len(missing), len(missing) - len(new)
             count = f"{len(plan.runs)} run{'s' * (len(plan.runs) > 1)}"

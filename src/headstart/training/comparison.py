@@ -73,6 +73,7 @@ class Plan:
     console: Console | None
     save_every: float
     track: tuple[str, ...] = ()
+    watch: bool = False
     matrix: Matrix | None = None
 
 
@@ -90,6 +91,7 @@ def compare(
     save_every: float = 60.0,
     runner: Runner | None = None,
     track: Sequence[str] = (),
+    watch: bool = False,
 ) -> dict[str, Any]:
     """Train ``recipe`` as every arm has it with every seed; write and return ``results.json``.
 
@@ -99,7 +101,8 @@ def compare(
 
     Runs lie in ``out/ARM/seed-N``; finished ones are not repeated, so a comparison can be cut and continued,
     or given more arms and seeds later. ``on_start`` receives the arm's name and what its heads look at before
-    the first step, for its first seed. ``save_every`` and ``track`` are those of :func:`~headstart.training.train`.
+    the first step, for its first seed. ``save_every``, ``track`` and ``watch`` are those of
+    :func:`~headstart.training.train`.
 
     ``runner`` takes the :class:`Plan` and sees to it that its runs are made: :func:`one_after_another` in this
     process unless given, or :class:`~headstart.training.cluster.Cluster`, which calls ``on_start`` in the jobs.
@@ -114,7 +117,8 @@ def compare(
     Raises :class:`~headstart.errors.HeadstartError` before anything is written when an arm, the recipe or the
     folder does not fit.
     """
-    chosen = plan(recipe, arms, seeds, out, console=console, on_start=on_start, save_every=save_every, track=track)
+    options = {"console": console, "on_start": on_start, "save_every": save_every, "track": track, "watch": watch}
+    chosen = plan(recipe, arms, seeds, out, **options)  # type: ignore[arg-type]
     (runner or one_after_another)(chosen)
     return gather(chosen)
 
@@ -129,6 +133,7 @@ def plan(
     on_start: Callable[[str, InitReport], object] | None = None,
     save_every: float = 60.0,
     track: Sequence[str] = (),
+    watch: bool = False,
 ) -> Plan:
     """Everything that can be wrong with a comparison, found before anything is written: see :func:`compare`."""
     matrix = arms if isinstance(arms, Matrix) else None
@@ -158,7 +163,7 @@ def plan(
         for seed in seeds
         for arm in arms
     ]
-    return Plan(recipe, arms, seeds, out, config, dataset, runs, console, save_every, tuple(track), matrix)
+    return Plan(recipe, arms, seeds, out, config, dataset, runs, console, save_every, tuple(track), watch, matrix)
 
 
 def one_after_another(plan: Plan) -> None:
@@ -170,7 +175,14 @@ def one_after_another(plan: Plan) -> None:
 
     for run in plan.runs:
         began = replace(run, on_start=partial(started, run))
-        train_run(began, dataset=plan.dataset, console=plan.console, save_every=plan.save_every, track=plan.track)
+        train_run(
+            began,
+            dataset=plan.dataset,
+            console=plan.console,
+            save_every=plan.save_every,
+            track=plan.track,
+            watch=plan.watch,
+        )
     if leading():
         claim(plan.out, plan.config)
 

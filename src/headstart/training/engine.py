@@ -37,6 +37,7 @@ from headstart.training.step_back import step_back
 from headstart.training.stopping import StopSignals
 from headstart.training.tracking import Tracking, check_trackers, tracking
 from headstart.training.trainee import build_trainee
+from headstart.training.watching import Watch
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,6 +57,7 @@ def train(
     save_every: float = 60.0,
     track: Sequence[str] = (),
     resident: bool | None = None,
+    watch: bool = False,
 ) -> dict[str, Any]:
     """Train one model in the folder ``out`` and return its ``result.json``.
 
@@ -75,6 +77,7 @@ def train(
         save_every: seconds between checkpoints inside a pass.
         track: of ``tensorboard``, ``wandb``, ``trackio`` and ``mlflow`` those that the numbers go to as well.
         resident: whether the images are to lie on the device; by its memory unless given. The results are the same.
+        watch: write how local each head is after each pass, to ``locality.jsonl``; a model without heads has none.
 
     Raises :class:`~headstart.errors.HeadstartError` for a folder of another config or in use by another process,
     an unknown dataset or scheme, a damaged checkpoint, a loss that is no number or diverges (with the step, the
@@ -95,7 +98,7 @@ def train(
                     loaded = loaded.to(processes.device)
                 shown = console if processes.first else None
                 with tracking(track if processes.first else (), _title(recipe), out, config) as tracked:
-                    _train(recipe, out, config, loaded, processes, shown, on_start, save_every, tracked)
+                    _train(recipe, out, config, loaded, processes, shown, on_start, save_every, tracked, watch)
         processes.wait()
     return read_json(out / "result.json")
 
@@ -114,6 +117,7 @@ def _train(
     on_start: Callable[[InitReport], object] | None,
     save_every: float,
     tracked: Tracking,
+    watch: bool,
 ) -> None:
     trainee = build_trainee(recipe, dataset).to(processes.device)
     model = trainee.model
@@ -129,8 +133,11 @@ def _train(
     state = RunState(model, trained, recipe, feed.steps_per_pass, processes, trainee.methods)
     if found is not None:
         state.restore(*found)
+    watched = Watch(out, recipe, dataset) if watch and processes.first else None
     if processes.first:
         if found is None:
+            if watched is not None:
+                watched.look(0, state.final)
             kept.save_pass(state.tensors(), state.meta())
         else:
             write_lines(out / "history.jsonl", state.history)  # a kill may have come between the two files
@@ -185,6 +192,8 @@ def _train(
                 "val_accuracy": val_accuracy,
                 "seconds": time.perf_counter() - started,
             }
+            if watched is not None:
+                watched.look(state.number, state.final)
             state.end_pass(row)
             if processes.first:
                 kept.save_pass(state.tensors(), state.meta())

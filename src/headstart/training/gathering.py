@@ -14,6 +14,7 @@ from headstart.training.provenance import command, commit, hardware, versions
 from headstart.training.recipe import config_hash
 from headstart.training.run_folder import read_json
 from headstart.training.statistics import mean_and_sd, paired_difference
+from headstart.training.watching import read_watched
 
 if TYPE_CHECKING:
     from headstart.training.arms import Matrix
@@ -83,6 +84,7 @@ def _arm(name: str, made: list[Run]) -> dict[str, Any]:
                 "history": [json.loads(line) for line in lines],
                 "init": _per_block(start["on_images"]["heads"] if start["on_images"] else []),
                 "notes": start["notes"],
+                **_watched(run),
             }
         )
     mean, sd = mean_and_sd([run["test"] for run in runs])
@@ -96,6 +98,12 @@ def _arm(name: str, made: list[Run]) -> dict[str, Any]:
         "difference": None,
         "interval": None,
     }
+
+
+def _watched(run: Run) -> dict[str, Any]:
+    """How local the heads were after each pass, where they were watched."""
+    rows = read_watched(run.folder)
+    return {"locality": rows} if rows else {}
 
 
 def _interactions(matrix: Matrix, rows: dict[str, dict[str, Any]]) -> None:

@@ -36,14 +36,21 @@ class Job:
         threads: CPU threads that torch uses; None leaves the choice to torch.
         device: what ``CUDA_VISIBLE_DEVICES`` should be; None leaves it as the job has it.
         track: trackers, as for :func:`~headstart.training.train`.
+        watch: likewise.
     """
 
     def __init__(
-        self, run: Run, save_every: float, threads: int | None, device: str | None, track: tuple[str, ...] = ()
+        self,
+        run: Run,
+        save_every: float,
+        threads: int | None,
+        device: str | None,
+        track: tuple[str, ...] = (),
+        watch: bool = False,
     ) -> None:
         self.arm, self.recipe, self.on_start = run.arm, run.recipe.model_dump(mode="json"), run.on_start
         self.folder, self.save_every = str(run.folder.absolute()), save_every
-        self.threads, self.device, self.track = threads, device, track
+        self.threads, self.device, self.track, self.watch = threads, device, track, watch
 
     def __call__(self) -> None:
         """What the job does."""
@@ -53,7 +60,7 @@ class Job:
             torch.set_num_threads(self.threads)
         run = Run(self.arm, Recipe(**self.recipe), Path(self.folder), self.on_start)
         with _requeued():
-            train_run(run, console=Console(), save_every=self.save_every, track=self.track)
+            train_run(run, console=Console(), save_every=self.save_every, track=self.track, watch=self.watch)
 
     def checkpoint(self) -> DelayedSubmission:
         """What submitit should run when the job begins again: the same. The run folder knows from where."""

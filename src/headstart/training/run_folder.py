@@ -4,6 +4,7 @@
 config.json            the recipe, its hash, the scheme in full, the versions
 init.json              what each head looked at before training
 history.jsonl          one line per pass
+locality.jsonl         likewise, of each head, when they are watched
 checkpoint*.safetensors where the run goes on: see :mod:`headstart.training.kept`
 best.safetensors       the checkpoint of the pass with the best validation accuracy
 model.safetensors      the final weights

@@ -47,6 +47,8 @@ class Together:
         """Train what is not finished yet."""
         if plan.track:
             raise HeadstartError("trackers show one run at a time; leave --track or --together out.")
+        if plan.watch:
+            raise HeadstartError("heads are watched in one run at a time; leave --watch or --together out.")
         claim(plan.out, plan.config)
         for run in plan.runs:
             if not run.finished and run.folder.is_dir() and newest_pass(run.folder) is not None:
