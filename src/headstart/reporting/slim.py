@@ -40,15 +40,21 @@ def slim_rows(results: dict[str, Any]) -> list[list[str]]:
 
 
 def slim_table(results: dict[str, Any]) -> Table:
-    """A table for the terminal."""
+    """A table for the terminal, narrower: without n, and with the difference where there are several seeds."""
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD)
-    for index, title in enumerate(HEADER):
-        table.add_column(title, justify="left" if index == 0 else "right")
+    several = any(arm["interval"] is not None for arm in results["arms"])
+    columns = [index for index, title in enumerate(HEADER) if title != "n" and (several or index != 4)]
+    short = {"tokens left": "tokens", "test accuracy, %": "test, %", "difference to slim [95 % interval]": "to slim"}
+    short |= {"M parameters": "M param.", "GFLOP an image": "GFLOP"}
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for index in columns:
+        title = short.get(HEADER[index], HEADER[index])
+        whole = index != 4  # an interval may be folded
+        table.add_column(title, justify="left" if index == 0 else "right", overflow="fold", no_wrap=whole)
     for row in slim_rows(results):
-        table.add_row(*row)
+        table.add_row(*[row[index] for index in columns])
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timezone
 from typing import Any
 
@@ -71,7 +72,7 @@ def slim_results(plan: Slimming, runs: dict[str, list[Run]]) -> dict[str, Any]:
     }
     if leading():
         write_json(plan.out / "results.json", results)
-    return results
+    return json.loads(json.dumps(results))
 
 
 def _outcome(arm: str, model: nn.Module, made: list[Run], student: list[Run]) -> dict[str, Any]:

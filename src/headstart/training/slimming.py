@@ -22,6 +22,7 @@ from headstart.training.files import write_json
 from headstart.training.inspection import load_run
 from headstart.training.recipe import Recipe
 from headstart.training.run_folder import check, claim, read_json
+from headstart.training.trainee import build_trainee
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -170,7 +171,7 @@ def plan_slimming(
     arms = [STUDENT, *dict.fromkeys(against)]
     made = Slimming(run, teacher, recipe, list(keep), places, distill, arms, list(seeds), out, config, batch_size)
     for arm in arms:
-        made.slimmed(arm, keep)
+        build_trainee(made.run_of(arm, keep, recipe.seed).recipe, teacher.dataset)
     return made
 
 
