@@ -51,8 +51,7 @@ def slim_table(results: dict[str, Any]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for index in columns:
         title = short.get(HEADER[index], HEADER[index])
-        whole = index != 4  # an interval may be folded
-        table.add_column(title, justify="left" if index == 0 else "right", overflow="fold", no_wrap=whole)
+        table.add_column(title, justify="left" if index == 0 else "right", overflow="fold", no_wrap=index == 2)
     for row in slim_rows(results):
         table.add_row(*[row[index] for index in columns])
     return table
