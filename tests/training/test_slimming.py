@@ -44,7 +44,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_students_are_trained_once_and_told(finished: Path, tmp_path: Path, measured: list[int]) -> None:
     out = tmp_path / "slim"
     plan = plan_slimming(finished, [0.5, 0.25], out, against=["pool", "scratch"], passes=1, seeds=[0, 1])
-    assert not out.exists() and plan.places == [1, 2] and plan.recipe.lr == 2.5e-4 and plan.recipe.warmup == 0
+    assert not out.exists() and plan.places == [1, 2] and plan.recipe.lr == 5e-4 and plan.recipe.warmup == 0
     runs = slim(plan)
     assert list(runs) == ["slim", "pool", "scratch"] and len(runs["slim"]) == 2
     results = slim_results(plan, runs)

@@ -31,9 +31,7 @@ def slim(
         str, typer.Option("--against", help="Also train random,topk,pool (as fast as it), logits,labels,scratch.")
     ] = "",
     passes: Annotated[int | None, typer.Option("--passes", min=1, help="Passes (default: the teacher's).")] = None,
-    lr: Annotated[
-        float | None, typer.Option("--lr", help="Learning rate (default: a quarter of the teacher's).")
-    ] = None,
+    lr: Annotated[float | None, typer.Option("--lr", help="Learning rate (default: half of the teacher's).")] = None,
     distill: Annotated[str, typer.Option("--distill", help="frd, logits or none.")] = "frd",
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Students of each kind.")] = 1,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Images in a timed forward pass.")] = 64,

@@ -42,7 +42,9 @@ ARMS: dict[str, dict[str, str]] = {
     "labels": {"distill": "none"},
     "scratch": {"distill": "none", "start": "scratch"},
 }
-LOWER = 0.25  # of the teacher's learning rate
+# Of the teacher's learning rate. Digits, keep=0.5/0.25, one seed on validation, for 0.25 / 0.5 / 1: 93.1 / 95.8 / 89.6 %
+# after 5 of 10 passes, 96.5 / 96.5 / 94.4 % at the end.
+LOWER = 0.5
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def plan_slimming(
     """Everything that can be wrong with slimming, found before anything is written.
 
     The student's recipe is the teacher's with the method :class:`~headstart.methods.Slim`, the teacher's weights
-    instead of an initialization, no warm-up, and a quarter of the learning rate.
+    instead of an initialization, no warm-up, and half the learning rate.
 
     Args:
         run: the teacher, a folder that ``headstart train`` wrote.
@@ -139,7 +141,7 @@ def plan_slimming(
             student with ``logits`` (tokens are not compared), ``labels`` (it only starts from the teacher) or
             ``scratch``.
         passes: as many as the teacher's unless given.
-        lr: a quarter of the teacher's unless given.
+        lr: half of the teacher's unless given.
         distill: the student's, and that of the other reducers.
         seeds: of the students; all learn from the one teacher.
         changes: ``key=value`` of the recipe, last.
