@@ -11,6 +11,7 @@ from headstart.cli import recipes as _recipes  # noqa: F401
 from headstart.cli import runs as _runs  # noqa: F401
 from headstart.cli import slim as _slim  # noqa: F401
 from headstart.cli import study as _study  # noqa: F401
+from headstart.cli import verify as _verify  # noqa: F401
 from headstart.cli.common import app
 
 __all__ = ["app", "main"]

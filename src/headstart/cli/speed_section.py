@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Timed", "speed_section", "ways_to_time"]
 
-ROUNDS = 50
+FEWEST, MOST = 10, 1000  # rounds
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def ways_to_time(
         raise HeadstartError(f"{' and '.join(extra)} say{'s' * (len(extra) == 1)} how to time; add --throughput.")
     if not asked:
         return None
-    sizes = [text.strip() for text in (batch or "1,8,64").split(",")]
+    sizes = [text.strip() for text in ("1,8,64" if batch is None else batch).split(",")]
     if not all(text.isdecimal() and int(text) for text in sizes):
         raise HeadstartError(
             f"--batch expects numbers of at least 1 with commas between, such as 1,8,64; got {batch!r}."
@@ -57,7 +58,7 @@ def ways_to_time(
         need_onnx()
     ways = [(way, name) for way in ["eager", *["compiled"] * compile_] for name in precisions]
     ways += [("onnx", "float32")] * onnx
-    return Timed([int(text) for text in sizes], ways, 2.0 if seconds is None else seconds)
+    return Timed(sorted({int(text) for text in sizes}), ways, 2.0 if seconds is None else seconds)
 
 
 def speed_section(
@@ -91,11 +92,11 @@ def speed_section(
             if row["note"]:
                 words = f"{entry['name']}, {row['precision']} {row['way']}, batch {row['batch_size']}: {row['note']}"
                 shown.print(words, style="yellow", markup=False, highlight=False, soft_wrap=True)
-    return _in_turn(shown, document, opened, at, timed.sizes[0], out / "latency.png")
+    return _in_turn(shown, document, opened, at, timed, out / "latency.png")
 
 
 def _in_turn(
-    shown: Console, document: dict[str, Any], opened: list[Opened], at: torch.device, size: int, path: Path
+    shown: Console, document: dict[str, Any], opened: list[Opened], at: torch.device, timed: Timed, path: Path
 ) -> list[Path]:
     """Several runs in eager float32, pass by pass in turn: the only honest ratios on a machine with other work."""
     from headstart.evaluation import side_by_side
@@ -109,17 +110,21 @@ def _in_turn(
         shown.print(words, style="yellow", highlight=False, soft_wrap=True)
         return []
     models = {one.name: one.run.model for one in opened}
-    timings = side_by_side(models, shapes[0], batch_size=size, rounds=ROUNDS, device=at)
+    size = timed.sizes[0]
+    in_turn = partial(side_by_side, models, shapes[0], batch_size=size, device=at)
+    a_round = sum(timing.milliseconds(50) for timing in in_turn(rounds=3).values()) / 1e3
+    rounds = max(FEWEST, min(MOST, int(timed.seconds * len(models) / a_round)))
+    timings = in_turn(rounds=rounds)
     first = next(iter(timings.values()))
     document["side_by_side"] = {
         "batch_size": size,
-        "rounds": ROUNDS,
+        "rounds": rounds,
         "milliseconds": {name: round(timing.milliseconds(50), 4) for name, timing in timings.items()},
         "times_as_fast_as_the_first": {
             name: round(timing.times_as_fast_as(first), 4) for name, timing in timings.items()
         },
     }
-    shown.print(f"in turn, batch of {size}, median of {ROUNDS} rounds:", highlight=False)
+    shown.print(f"in turn, batch of {size}, median of {rounds} rounds:", highlight=False)
     for name, ratio in document["side_by_side"]["times_as_fast_as_the_first"].items():
         milliseconds = document["side_by_side"]["milliseconds"][name]
         line = f"  {name}: {milliseconds:.2f} ms, {ratio:.2f} times as fast as {opened[0].name}"

@@ -24,7 +24,7 @@ def draw_latency(document: dict[str, Any], path: str | Path) -> Path:
     accuracy are left out. Returns ``path``.
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
     found = document["side_by_side"]
     runs = [run for run in document["runs"] if run["accuracy"]["mean"] is not None]
@@ -44,13 +44,15 @@ def draw_latency(document: dict[str, Any], path: str | Path) -> Path:
     axes.set_ylim(max(0.0, axes.get_ylim()[0]), axes.get_ylim()[1])
     _names(axes, places)
     batch = found["batch_size"]
-    axes.set_xlabel(f"milliseconds for {'one image' if batch == 1 else f'a batch of {batch}'}, median (log)")
+    images = "one image" if batch == 1 else f"a batch of {batch}"
+    axes.set_xlabel(f"milliseconds for {images}, median, logarithmic\n{_machine(document)}", color=INK)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7) if high / low < 10 else (1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0 if _span(places) > 0.03 else 1))
-    axes.set_title(_title(document, runs), loc="left", color=INK, fontsize=11)
+    datasets = ", ".join(sorted({run["dataset"] for run in runs}))
+    axes.set_title(f"{datasets}: test accuracy and latency", loc="left", color=INK, fontsize=11)
     axes.grid(color="#dddddd", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -83,16 +85,11 @@ def _span(places: list[tuple[float, float, str, str]]) -> float:
     return max(y for _, y, *_ in places) - min(y for _, y, *_ in places)
 
 
-def _title(document: dict[str, Any], runs: list[dict[str, Any]]) -> str:
-    datasets = sorted({run["dataset"] for run in runs})
+def _machine(document: dict[str, Any]) -> str:
     hardware = document["hardware"]
-    machine = hardware["gpu"] if document["device"].startswith("cuda") else _threads(hardware)
-    return f"{', '.join(datasets)}: test accuracy and latency on {machine}"
-
-
-def _threads(hardware: dict[str, Any]) -> str:
-    count = hardware["threads"]
-    return f"{hardware['cpu']}, {count} thread{'s' * (count != 1)}"
+    if document["device"].startswith("cuda"):
+        return hardware["gpu"]
+    return f"{hardware['cpu']}, {hardware['threads']} thread{'s' * (hardware['threads'] != 1)}"
 
 
 def speed_table(runs: list[dict[str, Any]]) -> Table:
@@ -101,15 +98,15 @@ def speed_table(runs: list[dict[str, Any]]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("run", "way", "batch", "images/s", "p50 ms", "p90 ms", "p99 ms", "peak MiB"):
-        table.add_column(title, justify="left" if title in ("run", "way") else "right", overflow="fold")
+        table.add_column(title, justify="left" if title in ("run", "way") else "right", no_wrap=title == "way")
     for run in runs:
         for row in run["throughput"]:
-            way = ", ".join([row["precision"]] + [row["way"]] * (row["way"] != "eager"))
+            way = " ".join([row["precision"]] + [row["way"]] * (row["way"] != "eager"))
             cells = [run["name"], way, str(row["batch_size"])]
             if row["images_per_second"] is None:
-                cells += [row["note"]]
+                cells += ["–"] * 5  # the reason is told below the table
             else:
                 cells += [f"{row['images_per_second']:,.0f}", *[f"{ms:.2f}" for ms in row["milliseconds"].values()]]
                 cells += ["–" if row["memory"] is None else f"{row['memory'] / 2**20:,.1f}"]
