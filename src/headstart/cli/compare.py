@@ -127,6 +127,7 @@ def _compare(
     watch: bool = False,
 ) -> None:
     from headstart.reporting import draw_curves, rich_table
+    from headstart.reporting.watched import draw_watched
     from headstart.training import compare
     from headstart.training.processes import leading
 
@@ -146,9 +147,11 @@ def _compare(
     if not leading():
         return
     curves = draw_curves(results, out / "curves.png")
+    locality = draw_watched(results, out / "locality.png")
     _notes(shown, results)
     shown.print(rich_table(results))
-    show_paths(shown, [out / "results.json", curves, *[_heads(out, arm["name"]) for arm in results["arms"]]])
+    pictures = [curves] if locality is None else [curves, locality]
+    show_paths(shown, [out / "results.json", *pictures, *[_heads(out, arm["name"]) for arm in results["arms"]]])
 
 
 def _draw_heads(out: Path, arm: str, report: InitReport) -> None:

@@ -1,0 +1,125 @@
+"""Who minds when the patches of all images are put in another order? The same, fixed one for every image.
+
+A plain ViT has no idea of which patch lies where and should not notice (2210.09221 trains it so); a CNN, and heads that
+start as shifts, count on neighbours.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from rich.table import Table
+
+from headstart.errors import HeadstartError
+from headstart.reporting.permutation import draw_permutation, permutation_rows
+from headstart.reporting.watched import draw_watched
+from headstart.studies.study import Request, Study, provenance, register
+from headstart.training import Recipe, compare
+from headstart.training.build import build_dataset
+from headstart.training.files import write_json
+from headstart.training.recipe import config_hash
+from headstart.training.statistics import mean_and_sd, paired_difference
+
+__all__ = ["run"]
+
+ARMS = ("default", "mimetic", "impulse", "default@convmixer:width=96:depth=4:kernel=5:patch_size=4")
+QUICK = ("default", "impulse", "default@convmixer:width=24:depth=1:kernel=3:patch_size=2")
+ORDERS = ("stored", "permuted")
+
+PROTOCOL = (
+    "Each arm is trained on the images as they are stored and on the same with their patches in one random order, the "
+    "same for every image of training, validation and test set. Images are augmented first and permuted last, and runs "
+    "at equal seed see the same images in the same order and start from the same weights. The test set is used once, "
+    "after the last pass; differences are paired by seed, with 95 % intervals of Student's t."
+)
+
+
+def run(request: Request) -> dict[str, Any]:
+    """Train every arm on images as stored and permuted; write ``results.json`` and two pictures.
+
+    Settings: ``dataset``, ``limit``, ``width``, ``depth``, ``heads``, ``patch_size``, ``passes``, ``lr``, ``arms`` (the
+    first is what the others are compared to) and ``order``, the number of the random order.
+    """
+    small, large = (
+        {"dataset": "digits", "limit": 200, "width": 24, "depth": 1, "patch_size": 2, "passes": 1, "arms": QUICK},
+        {"dataset": "cifar10", "limit": 3000, "width": 72, "depth": 4, "patch_size": 4, "passes": 6, "arms": ARMS},
+    )
+    options = request.options(**(small if request.quick else large), heads=3, lr=1e-3, order=0)
+    arms, order = list(options.pop("arms")), options.pop("order")
+    if order < 0:
+        raise HeadstartError(f"order must be 0 or more, the number of a random order of the patches; got {order}.")
+    base = Recipe(**options, crop=0 if request.quick else 4, flip=not request.quick, init="default")
+    recipes = {"stored": base, "permuted": base.override([f"permute_patches={order}"])}
+    build_dataset(recipes["permuted"])  # patches that can't be permuted are told before anything is trained
+    seeds = list(range(request.seeds))
+    found = {
+        name: compare(recipes[name], arms, seeds, request.out / name, console=request.console, watch=True)
+        for name in ORDERS
+    }
+    results = {
+        "question": STUDY.question,
+        "protocol": PROTOCOL,
+        "command": _command(request),
+        "config": recipes["permuted"].portable(),
+        "config_hash": config_hash(recipes["permuted"].portable()),
+        **provenance(),
+        "commit": found["permuted"]["commit"],
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "seeds": seeds,
+        "n": len(seeds),
+        "arms": _arms(found, arms),
+    }
+    results["rows"] = permutation_rows(results)
+    write_json(request.out / "results.json", results)
+    request.console.print(_table(results["rows"]))
+    draw_permutation(results, request.out / "permutation.png")
+    for name in ORDERS:
+        draw_watched(found[name], request.out / f"heads-{name}.png")
+    return results
+
+
+def _arms(found: dict[str, Any], arms: list[str]) -> list[dict[str, Any]]:
+    """For each arm its accuracies under both orders, what permuting costs, and that beyond the first arm's cost."""
+    tests = {
+        (arm["name"], name): [made["test"] for made in arm["runs"]] for name in ORDERS for arm in found[name]["arms"]
+    }
+    costs = {arm: [p - s for p, s in zip(tests[arm, "permuted"], tests[arm, "stored"], strict=True)] for arm in arms}
+    rows = []
+    for index, arm in enumerate(arms):
+        row: dict[str, Any] = {"name": arm}
+        for name in ORDERS:
+            mean, sd = mean_and_sd(tests[arm, name])
+            runs = found[name]["arms"][index]["runs"]
+            gain, interval = (None, None) if index == 0 else paired_difference(tests[arm, name], tests[arms[0], name])
+            row[name] = {
+                "mean": mean, "sd": sd, "n": len(runs), "over_first": gain, "interval": interval, "runs": runs
+            }  # fmt: skip
+        row["cost"], row["cost_interval"] = paired_difference(tests[arm, "permuted"], tests[arm, "stored"])
+        row["beyond_first"], row["beyond_interval"] = (
+            (None, None) if index == 0 else paired_difference(costs[arm], costs[arms[0]])
+        )
+        rows.append(row)
+    return rows
+
+
+def _command(request: Request) -> str:
+    changed = "".join(f" --set {text}" for text in request.settings if "/" not in text)
+    return f"headstart study permutation --seeds {request.seeds}{' --quick' * request.quick}{changed}"
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    return table
+
+
+STUDY = register(
+    Study(
+        "permutation",
+        "Who minds when the patches of all images are put in another order?",
+        "30 minutes on one CPU thread",
+        run,
+    )
+)
