@@ -42,8 +42,8 @@ ARMS: dict[str, dict[str, str]] = {
     "labels": {"distill": "none"},
     "scratch": {"distill": "none", "start": "scratch"},
 }
-# Of the teacher's learning rate. Digits, keep=0.5/0.25, one seed on validation, for 0.25 / 0.5 / 1: 93.1 / 95.8 / 89.6 %
-# after 5 of 10 passes, 96.5 / 96.5 / 94.4 % at the end.
+# Of the teacher's learning rate. Digits, keep=0.5/0.25, one seed on validation, for 0.25 / 0.5 / 1: 93.1 / 95.8 / 89.6
+# % after 5 of 10 passes, 96.5 / 96.5 / 94.4 % at the end.
 LOWER = 0.5
 
 
