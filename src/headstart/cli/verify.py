@@ -1,0 +1,160 @@
+"""Verification: whether a trained model tells strangers apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from headstart.cli.common import app, friendly, show_paths
+from headstart.cli.verify_groups import verified_groups
+from headstart.errors import HeadstartError
+
+if TYPE_CHECKING:
+    from headstart.evaluation.verification import Entry, People
+    from headstart.training.opening import Opened
+
+
+@app.command()
+@friendly
+def verify(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="Folders of `headstart train` or `headstart compare`.")
+    ],
+    dataset: Annotated[
+        str | None,
+        typer.Option("--dataset", metavar="SPEC", help="Its classes are the identities (default: those left out)."),
+    ] = None,
+    development: Annotated[
+        str | None,
+        typer.Option("--development", metavar="CLASSES", help="Identities to choose and fuse by (default: a third)."),
+    ] = None,
+    layer: Annotated[str, typer.Option("--layer", help="A layer's name, or all: the best of all blocks.")] = "all",
+    distance: Annotated[str | None, typer.Option("--distance", help="cosine or chi2 (default: the better).")] = None,
+    pool: Annotated[str, typer.Option("--pool", help="mean over places, flatten, or class token.")] = "mean",
+    fuse: Annotated[bool, typer.Option("--fuse", help="Also fuse the scores of all runs.")] = False,
+    per_identity: Annotated[int, typer.Option("--per-identity", min=2, help="Images of each identity.")] = 200,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the JSON document and nothing else.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for verification.json and the pictures.")] = None,
+) -> None:
+    """Ask models whether two images show the same identity, one of a class that they were not trained on."""
+    from headstart.evaluation.verification import Contender, enter
+    from headstart.evaluation.verification import fuse as fuse_entries
+    from headstart.training.opening import open_runs
+
+    opened = open_runs(runs)
+    if fuse and len(opened) < 2:
+        raise HeadstartError("--fuse takes two runs or more; name another run.")
+    choosing = layer == "all" or distance is None or fuse
+    chosen_by, test = verified_groups(opened, dataset, development, choosing, per_identity)
+    entries = [
+        enter(
+            Contender(one.name, one.run.model, one.run.normalize),
+            test,
+            chosen_by,
+            layer=None if layer == "all" else layer,
+            distance=distance,
+            pool=pool,  # type: ignore[arg-type]  # checked where features are made
+        )
+        for one in opened
+    ]
+    scores = {entry.name: entry.test for entry in entries}
+    fusion = None
+    if fuse:
+        assert chosen_by is not None
+        fusion, scores["fusion"] = fuse_entries(entries, chosen_by, test)
+    document = _document(opened, entries, scores, chosen_by, test, dataset)
+    if fusion is not None:
+        document["fusion"] = {"offset": fusion.offset, "weights": dict(zip(scores, fusion.weights, strict=False))}
+    shown = Console(quiet=as_json)
+    shown.print(_table(document))
+    if as_json:
+        typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    if out is not None:
+        show_paths(shown, _written(out, document, entries, scores, test))
+
+
+def _document(
+    opened: Sequence[Opened],
+    entries: Sequence[Entry],
+    scores: dict[str, Any],
+    chosen_by: People | None,
+    test: People,
+    spec: str | None,
+) -> dict[str, Any]:
+    from headstart.data import spec_name
+    from headstart.evaluation.verification import measure
+
+    genuine = test.pairs.genuine
+    rows = []
+    for name, values in scores.items():
+        found = measure(values, genuine)
+        entry = next((one for one in entries if one.name == name), None)
+        rows.append(
+            {
+                "name": name,
+                "layer": entry.layer if entry else None,
+                "distance": entry.distance if entry else None,
+                "eer": found.eer,
+                "frr_at_far": {f"{far:g}": rate for far, rate in found.frr.items()},
+                "layers": [
+                    {"layer": one.layer, "distance": one.distance, "development_eer": one.found.eer}
+                    for one in (entry.swept if entry else ())
+                ],
+            }
+        )
+    return {
+        "dataset": spec_name(spec) if spec else opened[0].run.recipe.dataset_name,
+        "development": list(chosen_by.names) if chosen_by else [],
+        "test": list(test.names),
+        "images": len(test.labels),
+        "genuine": int(genuine.sum()),
+        "impostor": int((~genuine).sum()),
+        "runs": rows,
+    }
+
+
+def _table(document: dict[str, Any]) -> Table:
+    title = (
+        f"{document['dataset']}: {document['genuine']:,} genuine and {document['impostor']:,} impostor pairs of "
+        f"{', '.join(document['test'])}"
+    )
+    table = Table(
+        "run", "layer", "distance", title=title, title_justify="left", title_style="", box=None, pad_edge=False
+    )
+    for column in ("EER, %", "FRR at 1 % FAR", "at 0.1 % FAR"):
+        table.add_column(column, justify="right")
+    for row in document["runs"]:
+        rates = [
+            "cannot be told" if rate is None else f"{100 * rate:.1f}"
+            for rate in (row["eer"], *row["frr_at_far"].values())
+        ]
+        table.add_row(row["name"], row["layer"] or "–", row["distance"] or "–", *rates)
+    return table
+
+
+def _written(
+    out: Path, document: dict[str, Any], entries: Sequence[Entry], scores: dict[str, Any], test: People
+) -> list[Path]:
+    from headstart.evaluation.verification import det_curve
+    from headstart.reporting.verification import draw_det, draw_layers
+
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "verification.json"
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    genuine = test.pairs.genuine
+    title = f"Telling {len(test.names)} unseen identities of {document['dataset']} apart"
+    paths = [
+        path,
+        draw_det({name: det_curve(values, genuine) for name, values in scores.items()}, out / "det.png", title),
+    ]
+    swept = {entry.name: [entry.swept] for entry in entries if len(entry.swept) > 2}
+    if swept:
+        words = f"Error on {len(document['development'])} development identities of {document['dataset']}, by layer"
+        paths.append(draw_layers(swept, out / "layers.png", words))
+    return paths
