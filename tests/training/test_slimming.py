@@ -110,6 +110,15 @@ def test_the_recipe_can_be_changed(finished: Path, tmp_path: Path) -> None:
     assert recipe.methods[0].startswith("slim:keep=0.25:after=2:distill=logits:teacher=")
 
 
+def test_losses_of_the_teachers_are_left_out(finished: Path, tmp_path: Path) -> None:
+    recipe = load_run(finished).recipe.model_copy(update={"methods": ("overlap", "drloc:pairs=4"), "passes": 1})
+    train(recipe, tmp_path / "teacher")
+    plan = plan_slimming(tmp_path / "teacher", [0.5], tmp_path / "slim")
+    assert plan.recipe.methods == ("overlap",)
+    assert plan.run_of("slim", [0.5], 0).recipe.methods[0] == "overlap"
+    slim(plan)
+
+
 def test_what_can_not_be_slimmed_leaves_nothing_behind(finished: Path, tmp_path: Path) -> None:
     half = tmp_path / "half"
     shutil.copytree(finished, half)

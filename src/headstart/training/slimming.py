@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from headstart.errors import HeadstartError, unknown
+from headstart.methods import resolve_methods
 from headstart.methods.slim import write_path
 from headstart.models.slimming import slim_vit
 from headstart.specs import write_value
@@ -130,7 +131,8 @@ def plan_slimming(
     """Everything that can be wrong with slimming, found before anything is written.
 
     The student's recipe is the teacher's with the method :class:`~headstart.methods.Slim`, the teacher's weights
-    instead of an initialization, no warm-up, and half the learning rate.
+    instead of an initialization, no warm-up, and half the learning rate. Methods that gave the teacher a further loss
+    and left nothing in its model are left out.
 
     Args:
         run: the teacher, a folder that ``headstart train`` wrote.
@@ -164,7 +166,7 @@ def plan_slimming(
     blocks: Any = slim_vit(copy.deepcopy(teacher.model), keep, after).blocks
     places = [index for index, block in enumerate(blocks, 1) if hasattr(block, "slim")]
     changed = {"init": "default", "passes": passes or teacher.recipe.passes, "warmup": 0.0}
-    changed |= {"lr": LOWER * teacher.recipe.lr if lr is None else lr}
+    changed |= {"lr": LOWER * teacher.recipe.lr if lr is None else lr, "methods": _lasting(teacher)}
     recipe = Recipe(**{**teacher.recipe.model_dump(), **changed}).override(changes)
     config = {key: value for key, value in recipe.portable().items() if key != "seed"}
     weights = hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()[:12]
@@ -175,6 +177,16 @@ def plan_slimming(
     for arm in arms:
         build_trainee(made.run_of(arm, keep, recipe.seed).recipe, teacher.dataset)
     return made
+
+
+def _lasting(teacher: Opened) -> tuple[str, ...]:
+    """The teacher's methods without those whose loss is all they were: made for final tokens on the whole grid."""
+    recipe = teacher.recipe
+    methods = tuple(text for text in recipe.methods if not resolve_methods([text])[0].has_loss)
+    if methods == recipe.methods:
+        return methods
+    without = build_trainee(recipe.model_copy(update={"methods": methods}), teacher.dataset, training=False).model
+    return methods if set(without.state_dict()) == set(teacher.model.state_dict()) else recipe.methods
 
 
 def _shares(plan: Slimming, arm: str, console: Console | None) -> list[float]:
