@@ -25,7 +25,8 @@ def test_the_study_runs_measures_and_goes_on(tmp_path: Path, monkeypatch: pytest
     assert box["difference"] == pytest.approx(box["mean"] - learned["mean"])
     assert (learned["taps"], learned["rank"], box["rank"], box["directions"]) == (9, [8.0, 8.0], [1.0, 1.0], [1.0, 1.0])
     assert impulse["rank"] == impulse["directions"] and all(1 < rank < 8 for rank in impulse["rank"])
-    assert started["rank"] != impulse["rank"]  # they moved
+    assert impulse["moved"] == box["moved"] == [0.0, 0.0]
+    assert all(0 < share < 1 for share in learned["moved"] + started["moved"])
     assert len({arm["parameters"] for arm in results["arms"]}) == 1
     assert results["command"].endswith("--quick --set filters=learned,impulse,box,impulse:frozen=False")
     row = results["rows"][2]

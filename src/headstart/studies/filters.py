@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import load_file
 
-from headstart.data import spec_name
+from headstart.data import Dataset, spec_name
 from headstart.errors import HeadstartError, unknown
 from headstart.models import FilterRank, filter_ranks
+from headstart.models.filters import SPATIAL
 from headstart.specs import split_spec
 from headstart.studies.filters_picture import draw_filters
 from headstart.studies.study import Request, Study, register
 from headstart.training import Recipe, arm_folder, compare
+from headstart.training.arms import of_arm
+from headstart.training.build import build_dataset, build_model
 from headstart.training.files import write_json
 from headstart.training.processes import leading
 from headstart.training.statistics import mean_and_sd, paired_difference
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from torch import Tensor
 
 __all__ = ["run"]
 
@@ -34,8 +38,8 @@ SIZES: dict[str, dict[str, Any]] = {
         "batch_size": 50, "lr": 3e-3,
     },
     "small": {
-        "dataset": "cifar10", "limit": 5000, "kernels": KERNELS, "width": 64, "depth": 4, "patch_size": 4, "passes": 10,
-        "batch_size": 64, "lr": 3e-3,
+        "dataset": "cifar10", "limit": 5000, "kernels": KERNELS, "width": 64, "depth": 4, "patch_size": 4, "passes": 4,
+        "batch_size": 64, "lr": 1e-2,
     },
     # As released with 2401.12511 and 2404.01139, whose other ConvMixer has width 512 and depth 6.
     "full": {
@@ -77,11 +81,14 @@ def run(request: Request) -> dict[str, Any]:
     )  # fmt: skip
     seeds = list(range(request.seeds))
     found = compare(recipe, list(arms.values()), seeds, request.out / "runs", console=request.console)
-    of_name = {row["name"]: row for row in found["arms"]}
+    of_name, runs = {row["name"]: row for row in found["arms"]}, request.out / "runs"
     rows = [
-        measured(kernel, filters, of_name[name], of_name[arms[kernel, chosen["filters"][0]]], request.out / "runs")
+        measured(kernel, filters, of_name[name], of_name[arms[kernel, chosen["filters"][0]]], runs)
         for (kernel, filters), name in arms.items()
     ]
+    dataset = build_dataset(recipe)  # for the shapes of models only
+    for row in rows:
+        row["moved"] = [moved(recipe, row["name"], seed, dataset, runs) for seed in seeds]
     results = {
         "question": STUDY.question,
         "protocol": found["protocol"],
@@ -121,10 +128,7 @@ def arm(kernel: int, filters: str, chosen: dict[str, Any]) -> str:
 def measured(kernel: int, filters: str, row: dict[str, Any], reference: dict[str, Any], runs: Path) -> dict[str, Any]:
     """The accuracy of an arm, its paired difference to the reference, and what its trained filters span."""
     tests = [made["test"] for made in row["runs"]]
-    ranks = [
-        filter_ranks(load_file(runs / arm_folder(row["name"]) / f"seed-{made['seed']}" / "model.safetensors"))
-        for made in row["runs"]
-    ]
+    ranks = [filter_ranks(trained_weights(runs, row["name"], made["seed"])) for made in row["runs"]]
     mean, sd = mean_and_sd(tests)
     difference, interval = (
         (None, None) if row is reference else paired_difference(tests, [made["test"] for made in reference["runs"]])
@@ -153,6 +157,20 @@ def measured(kernel: int, filters: str, row: dict[str, Any], reference: dict[str
     }
 
 
+def trained_weights(runs: Path, name: str, seed: int) -> dict[str, Tensor]:
+    """The final weights of an arm's run."""
+    return load_file(runs / arm_folder(name) / f"seed-{seed}" / "model.safetensors")
+
+
+def moved(recipe: Recipe, name: str, seed: int, dataset: Dataset, runs: Path) -> float:
+    """How far training moved the spatial filters W of all blocks from their start W₀, ‖W − W₀‖/‖W₀‖; 0 when frozen."""
+    start = build_model(of_arm(recipe, name).model_copy(update={"seed": seed}), dataset).state_dict()
+    final = trained_weights(runs, name, seed)
+    keys = [key for key in start if key.endswith(SPATIAL)]
+    change = sum((final[key] - start[key]).square().sum().item() for key in keys)
+    return (change / sum(start[key].square().sum().item() for key in keys)) ** 0.5
+
+
 def over_blocks(ranks: list[list[FilterRank]], key: str) -> list[float]:
     """Its mean over the blocks, for each seed."""
     return [mean_and_sd([getattr(block, key) for block in blocks])[0] for blocks in ranks]
@@ -171,6 +189,7 @@ def cells(row: dict[str, Any], reference: str) -> dict[str, Any]:
         "test accuracy, %": f"{100 * row['mean']:.1f}{spread}",
         "n": row["n"],
         f"difference to {reference} [95 % interval]": gap,
+        "filters moved by": f"{100 * mean_and_sd(row['moved'])[0]:.0f} %" if row["trained"] else "–",
         "rank": f"{mean_and_sd(row['rank'])[0]:.1f} of {row['taps']}",
         "effective rank": f"{mean_and_sd(row['effective_rank'])[0]:.1f}",
         "stable rank": f"{mean_and_sd(row['stable_rank'])[0]:.1f}",
