@@ -1,6 +1,6 @@
 """Studies: questions about why a head start works, each answered by one command, with a result file and pictures."""
 
-from headstart.studies import filters, permutation
+from headstart.studies import filters, permutation, verification
 from headstart.studies.study import STUDIES, Request, Study
 
-__all__ = ["STUDIES", "Request", "Study", "filters", "permutation"]
+__all__ = ["STUDIES", "Request", "Study", "filters", "permutation", "verification"]

@@ -1,0 +1,113 @@
+"""The rows of the verification study: error rates over seeds, and what a fusion gained over the better single one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from headstart.evaluation.verification import Entry, People, Verification, best, measure
+from headstart.training.statistics import mean_and_sd, paired_difference
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from torch import Tensor
+
+__all__ = ["cells", "fused_row", "shown", "single_row"]
+
+
+def single_row(name: str, entries: Sequence[Entry], test: People) -> dict[str, Any]:
+    """One model's rates, of each seed, with the layer and distance chosen for it and the sweep they come from."""
+    genuine = test.pairs.genuine
+    row = _rates(name, [measure(entry.test, genuine) for entry in entries])
+    row["chosen"] = [{"layer": entry.layer, "distance": entry.distance} for entry in entries]
+    row["swept"] = [
+        [{"layer": one.layer, "distance": one.distance, "eer": one.found.eer} for one in entry.swept]
+        for entry in entries
+    ]
+    return row
+
+
+def fused_row(
+    name: str, scores: Sequence[Tensor], entries: Sequence[tuple[Entry, ...]], test: People
+) -> dict[str, Any]:
+    """A fusion's rates, of each seed, and the difference of its EER to that of the entry best in development."""
+    genuine = test.pairs.genuine
+    row = _rates(name, [measure(values, genuine) for values in scores])
+    singles = [
+        measure(min(together, key=lambda entry: best(entry.swept).found.eer).test, genuine).eer for together in entries
+    ]
+    row["better_single"] = singles
+    row["difference"], row["interval"] = paired_difference(row["eer"], singles)
+    return row
+
+
+def _rates(name: str, found: Sequence[Verification]) -> dict[str, Any]:
+    mean, sd = mean_and_sd([one.eer for one in found])
+    return {
+        "name": name,
+        "eer": [one.eer for one in found],
+        "mean": mean,
+        "sd": sd,
+        "n": len(found),
+        "frr_at_far": {f"{far:g}": [one.frr[far] for one in found] for far in found[0].frr},
+        "genuine": found[0].genuine,
+        "impostor": found[0].impostor,
+    }
+
+
+def cells(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the table, in percent and points."""
+    chosen = row.get("chosen", [])
+    gap = "–"
+    if "difference" in row:
+        gap = _points(row["difference"])
+        if row["interval"] is not None:
+            gap += f" [{_points(row['interval'][0])}, {_points(row['interval'][1])}]"
+    return {
+        "features": row["name"],
+        "layer": _counted([one["layer"] for one in chosen]) if row["name"] != "pixels" else "–",
+        "distance": _counted([one["distance"] for one in chosen]),
+        "EER, %": _percent(row["eer"]),
+        **{f"FRR at {100 * float(far):g} % FAR, %": _percent(rates) for far, rates in row["frr_at_far"].items()},
+        "n": row["n"],
+        "fusion − better one, points of EER [95 % interval]": gap,
+    }
+
+
+def _percent(rates: Sequence[float | None]) -> str:
+    told = [rate for rate in rates if rate is not None]
+    if len(told) < len(rates):
+        return "cannot be told"
+    mean, sd = mean_and_sd(told)
+    return f"{100 * mean:.1f}" + ("" if sd is None else f" ± {100 * sd:.1f}")
+
+
+def _counted(names: Sequence[str]) -> str:
+    """What was chosen, and how often where seeds differ.
+
+    >>> _counted(["blocks.1", "blocks.2", "blocks.1"]), _counted(["cosine"]), _counted([])
+    ('blocks.1 (2), blocks.2 (1)', 'cosine', '–')
+    """
+    counts = Counter(names).most_common()
+    if len(counts) < 2:
+        return counts[0][0] if counts else "–"
+    return ", ".join(f"{name} ({count})" for name, count in counts)
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "−")
+
+
+def shown(rows: Sequence[dict[str, Any]]) -> Table:
+    """The rows as a table for the terminal."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for title in rows[0]:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*[Text(str(cell)) for cell in row.values()])
+    return table
