@@ -13,6 +13,14 @@ from rich.console import Console
 
 from headstart.cli.accuracy_section import accuracy_section
 from headstart.cli.common import app, friendly, show_paths
+from headstart.cli.evaluate_corruptions import (
+    Corruptions,
+    Frost,
+    Images,
+    Published,
+    chosen_corruptions,
+    corruption_section,
+)
 from headstart.cli.speed_section import speed_section, ways_to_time
 from headstart.errors import HeadstartError, unknown
 
@@ -47,6 +55,10 @@ def evaluate(
     compile_: Compile = False,
     onnx: Onnx = False,
     seconds: Seconds = None,
+    corruptions: Corruptions = False,
+    limit: Images = None,
+    published: Published = None,
+    frost: Frost = None,
     device: Device = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -58,6 +70,7 @@ def evaluate(
     from headstart.training.opening import open_runs
 
     timed = ways_to_time(throughput, batch, precision, compile_, onnx, seconds)
+    corrupted = chosen_corruptions(corruptions, limit, published, frost)
     if threads is not None:
         torch.set_num_threads(threads)
     at = _device(device)
@@ -73,6 +86,8 @@ def evaluate(
     wrong = accuracy_section(shown, document, opened, at)
     if timed is not None:
         pictures += speed_section(shown, document, opened, at, out, timed)
+    if corrupted is not None:
+        pictures += corruption_section(shown, document, runs, at, out, corrupted)
 
     written = out / "evaluation.json"
     written.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")

@@ -4,16 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.console import Console
+
+from headstart.errors import HeadstartError
 
 if TYPE_CHECKING:
     import torch
 
     from headstart.training.corruption_arms import CorruptionOptions
 
-__all__ = ["corruption_section"]
+__all__ = ["Corruptions", "Frost", "Images", "Published", "chosen_corruptions", "corruption_section"]
+
+Corruptions = Annotated[
+    bool, typer.Option("--corruptions", help="Measure 15 corruptions at 5 severities, of every arm and seed.")
+]
+Images = Annotated[int | None, typer.Option("--limit", min=1, help="Test images to corrupt (default: all).")]
+Published = Annotated[
+    Path | None, typer.Option("--published", help="Folder of CIFAR-10-C or ImageNet-C, instead of generating.")
+]
+Frost = Annotated[Path | None, typer.Option("--frost", help="Folder of the published photographs of frost.")]
+
+
+def chosen_corruptions(
+    corruptions: bool, limit: int | None, published: Path | None, frost: Path | None
+) -> CorruptionOptions | None:
+    """The options of the section, None when it was not asked for.
+
+    Raises:
+        HeadstartError: for an option of the section without ``--corruptions``.
+    """
+    given = {"--limit": limit, "--published": published, "--frost": frost}
+    named = [name for name, value in given.items() if value is not None]
+    if not corruptions:
+        if named:
+            raise HeadstartError(f"{', '.join(named)} belongs to --corruptions: add it.")
+        return None
+    from headstart.training.corruption_arms import CorruptionOptions
+
+    return CorruptionOptions(limit=limit, published=published, frost=frost)
 
 
 def corruption_section(
@@ -24,7 +55,7 @@ def corruption_section(
     out: Path,
     options: CorruptionOptions,
 ) -> list[Path]:
-    """``corruptions`` in the document: all arms and seeds in ``folders``; two tables, and a heat map in ``out``."""
+    """``corruptions`` in the document: all arms and seeds in ``folders``; tables, and a heat map in ``out``."""
     from headstart.reporting.corruptions import corruption_tables, draw_corruptions, of_what
     from headstart.training.corruption_arms import corruption_arms, corruption_runs
 

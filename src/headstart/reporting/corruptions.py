@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,23 +21,40 @@ TITLES = {
     "mce": "mCE, %",
     "relative_mce": "relative mCE, %",
 }
+KEPT = ("clean_accuracy", "corruption_accuracy")
+LOST = ("gap", "clean_ece", "corruption_ece", "mce", "relative_mce")
+
+Rows = tuple[list[str], list[list[str]]]
 
 
-def corruption_rows(summary: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """An arm a row: what it keeps under corruption, and the difference of that to the first arm, paired by seed."""
+def kept_rows(summary: dict[str, Any]) -> Rows:
+    """An arm a row: accuracy, clean and under corruption, and the latter's difference to the first arm."""
+    header, rows = _measure_rows(summary, KEPT, "corruption_accuracy")
+    return [*header, "n"], [[*row, str(arm["n"])] for row, arm in zip(rows, summary["arms"], strict=True)]
+
+
+def lost_rows(summary: dict[str, Any]) -> Rows:
+    """An arm a row: what corruption costs, and its difference to the first arm; calibration; mCE where there is one."""
+    return _measure_rows(summary, LOST, "gap")
+
+
+def _measure_rows(summary: dict[str, Any], names: Sequence[str], compared: str) -> Rows:
     arms = summary["arms"]
-    shown = [name for name in TITLES if arms[0]["measures"][name] is not None]
-    header = ["arm", *(TITLES[name] for name in shown), "n"]
-    rows = [[arm["name"], *(_spread(arm["measures"][name]) for name in shown), str(arm["n"])] for arm in arms]
-    if len(arms) > 1:
-        for measure, title in (("corruption_accuracy", "corrupted"), ("gap", "gap")):
-            header.append(f"{title}: difference to {arms[0]['name']} [95 % interval]")
+    header, rows = ["arm"], [[arm["name"]] for arm in arms]
+    for name in names:
+        if arms[0]["measures"][name] is None:
+            continue
+        header.append(TITLES[name])
+        for row, arm in zip(rows, arms, strict=True):
+            row.append(_spread(arm["measures"][name]))
+        if name == compared and len(arms) > 1:
+            header.append(f"difference to {arms[0]['name']} [95 % interval]")
             for row, arm in zip(rows, arms, strict=True):
-                row.append(_signed(arm["measures"][measure]))
+                row.append(_signed(arm["measures"][name]))
     return header, rows
 
 
-def kind_rows(summary: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+def kind_rows(summary: dict[str, Any]) -> Rows:
     """A corruption a row: accuracy, mean over severities. Of one arm each severity, of several a column for each."""
     arms = summary["arms"]
     if len(arms) > 1:
@@ -56,9 +74,9 @@ def kind_rows(summary: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def corruption_markdown(summary: dict[str, Any]) -> str:
-    """Both tables in Markdown, and under them what they are of."""
+    """The three tables in Markdown, and under them what they are of."""
     parts = []
-    for header, rows in (corruption_rows(summary), kind_rows(summary)):
+    for header, rows in (kept_rows(summary), lost_rows(summary), kind_rows(summary)):
         lines = ["| " + " | ".join(header) + " |", "|---|" + "---:|" * (len(header) - 1)]
         lines += ["| " + " | ".join([f"`{row[0]}`", *row[1:]]) + " |" for row in rows]
         parts.append("\n".join(lines))
@@ -66,13 +84,13 @@ def corruption_markdown(summary: dict[str, Any]) -> str:
 
 
 def corruption_tables(summary: dict[str, Any]) -> list[Table]:
-    """Both tables for the terminal."""
+    """The three tables for the terminal."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     tables = []
-    for header, rows in (corruption_rows(summary), kind_rows(summary)):
+    for header, rows in (kept_rows(summary), lost_rows(summary), kind_rows(summary)):
         table = Table(box=box.SIMPLE_HEAD)
         for index, title in enumerate(header):
             table.add_column(Text(title), justify="left" if index == 0 else "right", overflow="fold")
