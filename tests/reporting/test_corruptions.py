@@ -1,0 +1,85 @@
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from headstart.reporting.corruptions import corruption_markdown, corruption_tables, draw_corruptions
+
+
+def value(
+    mean: float, sd: float | None = None, difference: float | None = None, interval: Any = None
+) -> dict[str, Any]:
+    return {"mean": mean, "sd": sd, "difference": difference, "interval": interval}
+
+
+def arm(name: str, corrupted: dict[str, Any], gap: dict[str, Any]) -> dict[str, Any]:
+    measures = {"clean_accuracy": value(0.9, 0.01), "corruption_accuracy": corrupted, "gap": gap}
+    measures |= {"clean_ece": value(0.05), "corruption_ece": value(0.15), "mce": None, "relative_mce": None}
+    by_corruption = {"fog": value(0.6, 0.02), "snow": value(0.5, 0.03)}
+    cells = {"fog": [0.7, 0.5], "snow": [0.55, 0.45]}
+    return {"name": name, "n": 2, "seeds": [0, 1], "measures": measures, "by_corruption": by_corruption, "cells": cells}
+
+
+@pytest.fixture
+def summary() -> dict[str, Any]:
+    return {
+        "suite": "cifar-c",
+        "source": "generated",
+        "frost": "made",
+        "images": 2000,
+        "pixels": [32, 32],
+        "severities": [1, 5],
+        "corruptions": ["fog", "snow"],
+        "arms": [
+            arm("default", value(0.55, 0.02), value(0.35, 0.02)),
+            arm("impulse", value(0.62, 0.01, 0.07, [0.01, 0.13]), value(0.28, 0.01, -0.07, [-0.2, 0.06])),
+        ],
+    }
+
+
+def test_markdown_of_arms(summary: dict[str, Any]) -> None:
+    text = corruption_markdown(summary)
+    assert "| `impulse` | 90.0 ± 1.0 | 62.0 ± 1.0 | +7.0 [+1.0, +13.0] | 2 |" in text
+    assert "| `impulse` | 28.0 ± 1.0 | −7.0 [−20.0, +6.0] | 5.0 | 15.0 |" in text
+    assert "| `fog` | 60.0 ± 2.0 | 60.0 ± 2.0 |" in text and "mCE" not in text
+    assert text.endswith(
+        "2,000 test images of 32×32, 2 corruptions, generated with the parameters of CIFAR-C; not the published files."
+    )
+
+
+def test_one_arm_shows_every_severity(summary: dict[str, Any]) -> None:
+    summary |= {"arms": summary["arms"][:1], "source": "published", "frost": "published", "suite": "imagenet-c"}
+    summary["arms"][0]["measures"] |= {"mce": value(0.7), "relative_mce": value(0.9)}
+    text = corruption_markdown(summary)
+    assert (
+        "| accuracy, % | severity 1 | severity 5 | mean |" in text and "| `snow` | 55.0 | 45.0 | 50.0 ± 3.0 |" in text
+    )
+    assert "mCE, % | relative mCE, %" in text and "70.0 | 90.0" in text and "difference" not in text
+    assert text.endswith("the published ImageNet-C files.")
+
+
+def test_made_frost_is_told(summary: dict[str, Any]) -> None:
+    summary["corruptions"] = ["frost"]
+    for one in summary["arms"]:
+        one["by_corruption"], one["cells"] = {"frost": value(0.5)}, {"frost": [0.5, 0.5]}
+    assert "frost made up" in corruption_markdown(summary)
+    summary["frost"] = "photographs"
+    assert "frost from the published photographs" in corruption_markdown(summary)
+
+
+def test_the_terminal_has_the_same_cells(summary: dict[str, Any]) -> None:
+    console = Console(width=80, record=True, file=io.StringIO())
+    for table in corruption_tables(summary):
+        console.print(table)
+    text = console.export_text()
+    assert "+7.0 [+1.0, +13.0]" in text and "60.0 ± 2.0" in text
+
+
+def test_a_panel_for_each_arm(summary: dict[str, Any], tmp_path: Path) -> None:
+    one = draw_corruptions({**summary, "arms": summary["arms"][:1]}, tmp_path / "one.png")
+    two = draw_corruptions(summary, tmp_path / "deep" / "two.png", "a title")
+    with Image.open(one) as small, Image.open(two) as large:
+        assert large.width > small.width and large.height == small.height
