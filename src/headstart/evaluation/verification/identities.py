@@ -39,13 +39,14 @@ def check_disjoint(groups: Mapping[str, Iterable[str]]) -> None:
     """Raise :class:`~headstart.errors.HeadstartError` when an identity is in two of the named groups."""
     seen: dict[str, str] = {}
     for group, names in groups.items():
-        for name in set(names):
+        members = dict.fromkeys(names, group)
+        for name in members:
             if name in seen:
                 raise HeadstartError(
                     f"identity {name!r} is in {seen[name]} and in {group}; verification is about identities that were "
                     "not seen before: choose groups without common names."
                 )
-        seen.update(dict.fromkeys(names, group))
+        seen |= members
 
 
 def left_out(classes: Sequence[str], *seen: Sequence[str]) -> tuple[str, ...]:
