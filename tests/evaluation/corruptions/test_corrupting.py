@@ -132,3 +132,14 @@ def test_images_that_are_too_small() -> None:
         corrupt(tiny, "glass_blur", 1, generator())
     with pytest.raises(HeadstartError, match="defocus_blur of severity 5 in imagenet-c needs images of at least 11×11"):
         corrupt(torch.zeros(1, 1, 8, 8, dtype=torch.uint8), "defocus_blur", 5, generator(), suite=SUITES["imagenet-c"])
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_a_gpu_makes_the_same_images(name: str, photos: Tensor) -> None:
+    here = corrupt(photos, name, 4, generator())
+    there = corrupt(photos.cuda(), name, 4, generator())
+    assert there.is_cuda
+    differs = (here.int() - there.cpu().int()).abs()
+    # A displaced or copied value that falls on the other side of a rounding may differ by more than a level.
+    assert (differs > 1).double().mean() < 2e-3 and (differs > 0).double().mean() < 0.02

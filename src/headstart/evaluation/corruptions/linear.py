@@ -77,7 +77,7 @@ def box_resize(levels: Tensor, height: int, width: int) -> Tensor:
 
     Returns:
         float64 (B, C, height, width), equal to ``Image.resize((width, height), Image.BOX)`` where both axes change
-        alike. Where rows shrink much more than columns, Pillow 13 takes rows first: a value in fifty is a level off.
+        alike. For some other sizes Pillow 13 takes rows first: a value in fifty is then a level off.
     """
 
     def resample(values: Tensor, size: int) -> Tensor:
