@@ -26,6 +26,14 @@ __all__ = ["run"]
 ARMS = ("default", "impulse", "default@convmixer:width=96:depth=4:kernel=5:patch_size=4")
 QUICK = ("default", "impulse", "default@convmixer:width=24:depth=1:kernel=3:patch_size=2")
 ORDERS = ("stored", "permuted")
+SMALL = {
+    "dataset": "digits", "limit": 200, "width": 24, "depth": 1, "patch_size": 2, "passes": 1, "crop": 0, "flip": False,
+    "arms": QUICK,
+}  # fmt: skip
+LARGE = {
+    "dataset": "cifar10", "limit": 2000, "width": 72, "depth": 4, "patch_size": 4, "passes": 5, "crop": 4, "flip": True,
+    "arms": ARMS,
+}  # fmt: skip
 
 PROTOCOL = (
     "Each arm is trained on the images as they are stored and on the same with their patches in one random order, the "
@@ -38,35 +46,11 @@ PROTOCOL = (
 def run(request: Request) -> dict[str, Any]:
     """Train every arm on images as stored and permuted; write ``results.json`` and two pictures.
 
-    Settings: ``dataset``, ``limit``, ``width``, ``depth``, ``heads``, ``patch_size``, ``passes``, ``batch_size``, ``lr``,
-    ``crop``, ``flip``, ``arms`` (the first is what the others are compared to) and ``order``, the number of the random
-    order. A model in ``arms`` brings its own sizes.
+    Settings: ``dataset``, ``limit``, ``width``, ``depth``, ``heads``, ``patch_size``, ``passes``, ``batch_size``,
+    ``lr``, ``crop``, ``flip``, ``arms`` (the first is what the others are compared to) and ``order``, the number of the
+    random order. A model in ``arms`` brings its own sizes.
     """
-    small, large = (
-        {
-            "dataset": "digits",
-            "limit": 200,
-            "width": 24,
-            "depth": 1,
-            "patch_size": 2,
-            "passes": 1,
-            "arms": QUICK,
-            "crop": 0,
-            "flip": False,
-        },
-        {
-            "dataset": "cifar10",
-            "limit": 2000,
-            "width": 72,
-            "depth": 4,
-            "patch_size": 4,
-            "passes": 5,
-            "arms": ARMS,
-            "crop": 4,
-            "flip": True,
-        },
-    )
-    options = request.options(**(small if request.quick else large), heads=3, batch_size=128, lr=1e-3, order=0)
+    options = request.options(**(SMALL if request.quick else LARGE), heads=3, batch_size=128, lr=1e-3, order=0)
     arms, order = list(options.pop("arms")), options.pop("order")
     if order < 0:
         raise HeadstartError(f"order must be 0 or more, the number of a random order of the patches; got {order}.")
