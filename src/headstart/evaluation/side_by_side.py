@@ -26,9 +26,10 @@ def side_by_side(
 ) -> dict[str, Timing]:
     """Time several models against each other on a machine that does other things too.
 
-    In each of ``rounds`` every model makes one forward pass on the same images, one after the other, each round
-    beginning with the next model. What slows the machine for a while slows all of them. ``seconds[i]`` of each timing
-    is of round i; ``timings[a].times_as_fast_as(timings[b])`` is the median of the ratios within rounds.
+    In each of ``rounds`` every model makes two forward passes on the same images, of which the second is timed: the
+    first brings back its weights and kernels, which the model before it pushed out. Each round begins with the next
+    model, and every other one goes backwards. What slows the machine for a while slows all of them. ``seconds[i]`` of
+    each timing is of round i; ``timings[a].times_as_fast_as(timings[b])`` is the median of the ratios within rounds.
 
     Args:
         models: by the names that the timings are to have.
@@ -59,7 +60,9 @@ def side_by_side(
             stack.enter_context(in_evaluation(model, at))
         for number in range(-warmup, rounds):
             first = number % len(names)
-            for name in names[first:] + names[:first]:
+            order = names[first:] + names[:first]
+            for name in order if number % 2 else reversed(order):
+                models[name](images)
                 taken = watch(partial(models[name], images))
                 if number >= 0:
                     seconds[name].append(taken)
