@@ -55,9 +55,10 @@ def test_a_named_layer_and_distance_need_no_development(compared: Path) -> None:
     document = json.loads(output)
     assert code == 0 and document["development"] == [] and document["test"] == ["5", "6", "7", "8", "9"]
     assert (document["runs"][0]["layer"], document["runs"][0]["distance"]) == ("blocks.1", "chi2")
-    code, output = said(run, "--development", "9,5-6", "--json")
+    code, output = said(run, "--development", "9,5-6", "--pool", "all", "--json")
     document = json.loads(output)
     assert (document["development"], document["test"]) == (["5", "6", "9"], ["7", "8"])
+    assert {one["pool"] for one in document["runs"][0]["layers"]} == {"mean", "flatten"}
 
 
 def test_what_can_not_be_verified_is_told(compared: Path, all_seen: Path) -> None:

@@ -27,7 +27,7 @@ def test_det_curves_are_drawn(tmp_path: Path) -> None:
 def test_the_sweep_is_drawn(tmp_path: Path) -> None:
     def swept(seed: float) -> list[Swept]:
         return [
-            Swept(f"blocks.{k}", k, distance, measure(scores(1 + k + seed), GENUINE))
+            Swept(f"blocks.{k}", k, "mean", distance, measure(scores(1 + k + seed), GENUINE))
             for k in range(3)
             for distance in ("cosine", "chi2")
         ]

@@ -35,7 +35,7 @@ def test_it_runs_and_goes_on(tmp_path: Path) -> None:
     assert all(row["eer"] != found["arms"][1]["eer"] for row in found["arms"][2:])
     assert json.loads((tmp_path / "results.json").read_text()) == json.loads(json.dumps(found))
     assert (tmp_path / "det.png").exists() and (tmp_path / "layers.png").exists()
-    assert "| default + default@convmixer | – | – |" in markdown_table(found)
+    assert "| default + default@convmixer | – | – | – |" in markdown_table(found)
     run = tmp_path / "runs" / "default" / "seed-0" / "model.safetensors"
     made = run.stat().st_mtime_ns
     assert STUDIES["verification"].run(asked)["arms"] == found["arms"] and run.stat().st_mtime_ns == made
@@ -50,7 +50,9 @@ def test_groups_have_nobody_in_common(tmp_path: Path) -> None:
 
 
 def test_each_seed_meets_the_next_one() -> None:
-    entries = {arm: [Entry(f"{arm}{k}", "0", "cosine", (), None, torch.zeros(1)) for k in range(3)] for arm in "ab"}
+    entries = {
+        arm: [Entry(f"{arm}{k}", "0", "mean", "cosine", (), None, torch.zeros(1)) for k in range(3)] for arm in "ab"
+    }
     found = {
         name: [(one.name, other.name) for one, other in pairs] for name, pairs in fusions(entries, "ab", 3).items()
     }
@@ -68,7 +70,7 @@ def test_cells_say_means_and_what_cannot_be_told() -> None:
         "frr_at_far": {"0.01": [0.5, 0.7], "0.001": [None, 0.9]},
     }  # fmt: skip
     assert list(cells(row).values()) == [
-        "a + b", "–", "–", "25.0 ± 7.1", "60.0 ± 14.1", "cannot be told", 2, "−2.0 [−5.0, +1.0]"
+        "a + b", "–", "–", "–", "25.0 ± 7.1", "60.0 ± 14.1", "cannot be told", 2, "−2.0 [−5.0, +1.0]"
     ]  # fmt: skip
 
 

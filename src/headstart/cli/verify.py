@@ -36,7 +36,9 @@ def verify(
     ] = None,
     layer: Annotated[str, typer.Option("--layer", help="A layer's name, or all: the best of all blocks.")] = "all",
     distance: Annotated[str | None, typer.Option("--distance", help="cosine or chi2 (default: the better).")] = None,
-    pool: Annotated[str, typer.Option("--pool", help="mean over places, flatten, or class token.")] = "mean",
+    pool: Annotated[
+        str, typer.Option("--pool", help="mean over places, flatten, class token, or all: the better of the first two.")
+    ] = "mean",
     fuse: Annotated[bool, typer.Option("--fuse", help="Also fuse the scores of all runs.")] = False,
     per_identity: Annotated[int, typer.Option("--per-identity", min=2, help="Images of each identity.")] = 200,
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON document and nothing else.")] = False,
@@ -50,7 +52,8 @@ def verify(
     opened = open_runs(runs)
     if fuse and len(opened) < 2:
         raise HeadstartError("--fuse takes two runs or more; name another run.")
-    choosing = layer == "all" or distance is None or fuse
+    choosing = "all" in (layer, pool) or distance is None or fuse
+    pools = ["mean", "flatten"] if pool == "all" else [pool]
     chosen_by, test = verified_groups(opened, dataset, development, choosing, per_identity)
     entries = [
         enter(
@@ -59,7 +62,7 @@ def verify(
             chosen_by,
             layer=None if layer == "all" else layer,
             distance=distance,
-            pool=pool,  # type: ignore[arg-type]  # checked where features are made
+            pools=pools,  # type: ignore[arg-type]  # checked where features are made
         )
         for one in opened
     ]
@@ -99,11 +102,17 @@ def _document(
             {
                 "name": name,
                 "layer": entry.layer if entry else None,
+                "pool": entry.pool if entry else None,
                 "distance": entry.distance if entry else None,
                 "eer": found.eer,
                 "frr_at_far": {f"{far:g}": rate for far, rate in found.frr.items()},
                 "layers": [
-                    {"layer": one.layer, "distance": one.distance, "development_eer": one.found.eer}
+                    {
+                        "layer": one.layer,
+                        "pool": one.pool,
+                        "distance": one.distance,
+                        "development_eer": one.found.eer,
+                    }
                     for one in (entry.swept if entry else ())
                 ],
             }
@@ -125,7 +134,7 @@ def _table(document: dict[str, Any]) -> Table:
         f"{', '.join(document['test'])}"
     )
     table = Table(
-        "run", "layer", "distance", title=title, title_justify="left", title_style="", box=None, pad_edge=False
+        "run", "layer", "pool", "distance", title=title, title_justify="left", title_style="", box=None, pad_edge=False
     )
     for column in ("EER, %", "FRR at 1 % FAR", "at 0.1 % FAR"):
         table.add_column(column, justify="right")
@@ -134,7 +143,7 @@ def _table(document: dict[str, Any]) -> Table:
             "cannot be told" if rate is None else f"{100 * rate:.1f}"
             for rate in (row["eer"], *row["frr_at_far"].values())
         ]
-        table.add_row(row["name"], row["layer"] or "–", row["distance"] or "–", *rates)
+        table.add_row(row["name"], *(row[key] or "–" for key in ("layer", "pool", "distance")), *rates)
     return table
 
 

@@ -13,6 +13,7 @@ from headstart.data import load_dataset, spec_name
 from headstart.data.choosing import class_numbers
 from headstart.errors import unknown
 from headstart.evaluation.verification import Contender, Entry, People, check_disjoint, det_curve, enter, fuse, people
+from headstart.evaluation.verification.features import Pool
 from headstart.reporting.verification import draw_det, draw_layers
 from headstart.studies.study import Request, Study, provenance, register
 from headstart.studies.verification_rows import cells, fused_row, shown, single_row
@@ -31,24 +32,26 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 PROTOCOL = (
-    "Models are trained on the seen classes alone. Layer and distance are chosen on the development identities, where "
-    "fusions are learned as well; the test identities decide nothing. All three groups are disjoint. Pairs are all "
-    "pairs of images of the test identities; mean ± standard deviation is over the seeds of the training."
+    "Models are trained on the seen classes alone. Layer, pooling and distance are chosen on the development "
+    "identities, where fusions are learned as well; the test identities decide nothing. All three groups are disjoint. "
+    "Pairs are all pairs of images of the test identities; mean ± standard deviation is over the seeds of the training."
 )
+POOLINGS = ("mean", "flatten")
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {
-        "dataset": "digits", "seen": "0-3", "development": "4-6", "test": "7-9", "per_identity": 12,
+        "dataset": "digits", "seen": "0-3", "development": "4-6", "test": "7-9", "per_identity": 12, "pools": POOLINGS,
         "arms": ("default", "default@convmixer:width=16:depth=2:kernel=3:patch_size=2"), "image_size": 0, "limit": 200,
         "width": 24, "depth": 2, "heads": 3, "patch_size": 2, "passes": 1, "batch_size": 50, "lr": 2e-3,
     },
     "small": {
-        "dataset": "digits", "seen": "0-3", "development": "4-6", "test": "7-9", "per_identity": 180,
+        "dataset": "digits", "seen": "0-3", "development": "4-6", "test": "7-9", "per_identity": 180, "pools": POOLINGS,
         "arms": ("default", "impulse", "default@convmixer:width=64:depth=4:kernel=3:patch_size=1"), "image_size": 0,
         "limit": 0, "width": 96, "depth": 4, "heads": 3, "patch_size": 2, "passes": 10, "batch_size": 64, "lr": 2e-3,
     },
     # The smallest experiment that says something of many identities; for a GPU.
     "full": {
-        "dataset": "cifar100", "seen": "0-69", "development": "70-79", "test": "80-99", "per_identity": 100,
+        "dataset": "cifar100", "seen": "0-69", "development": "70-79", "test": "80-99", "per_identity": 20,
+        "pools": POOLINGS,
         "arms": ("default", "impulse", "default@convmixer:width=256:depth=8:kernel=5:patch_size=2"), "image_size": 0,
         "limit": 0, "width": 192, "depth": 12, "heads": 3, "patch_size": 4, "passes": 100, "batch_size": 512,
         "lr": 1e-3,
@@ -61,9 +64,9 @@ def run(request: Request) -> dict[str, Any]:
     """Train each arm on the seen classes, then ask it about strangers; write ``results.json`` and two pictures.
 
     Settings: ``size`` (small or full), ``dataset``, its ``seen``, ``development`` and ``test`` classes (as for
-    :func:`~headstart.data.choosing.class_numbers`), ``per_identity`` images of each, ``arms``, ``image_size`` (0: the
-    dataset's own), ``limit`` (0: all images) and the recipe's ``width``, ``depth``, ``heads``, ``patch_size``,
-    ``passes``, ``batch_size`` and ``lr``. Runs lie in ``runs``; finished ones are not repeated.
+    :func:`~headstart.data.choosing.class_numbers`), ``per_identity`` images of each, ``pools``, ``arms``,
+    ``image_size`` (0: the dataset's own), ``limit`` (0: all images) and the recipe's ``width``, ``depth``, ``heads``,
+    ``patch_size``, ``passes``, ``batch_size`` and ``lr``. Runs lie in ``runs``; finished ones are not repeated.
 
     Rows: the pixels themselves, each arm, each arm untrained (the same start, no step), the fusion of every two arms at
     equal seeds, and as a control the fusion of two seeds of each arm (seed i with the next one, the last with the
@@ -76,14 +79,14 @@ def run(request: Request) -> dict[str, Any]:
     development, test, seen = groups(chosen)
     found = compare(recipe(chosen), list(chosen["arms"]), seeds, request.out / "runs", console=request.console)
     entries: dict[str, list[Entry]] = {"pixels": [pixels(development, test)]}
-    names = short_names(chosen["arms"])
+    names, pools = short_names(chosen["arms"]), chosen["pools"]
     folders = {
         name: [request.out / "runs" / arm_folder(arm) / f"seed-{seed}" for seed in seeds] for arm, name in names.items()
     }
     for name, places in folders.items():
-        entries[name] = [asked(name, load_run(place), development, test) for place in places]
+        entries[name] = [asked(name, load_run(place), development, test, pools) for place in places]
     for name, places in folders.items():
-        entries[f"{name}, untrained"] = [asked(name, untrained(place), development, test) for place in places]
+        entries[f"{name}, untrained"] = [asked(name, untrained(place), development, test, pools) for place in places]
     rows = [single_row(name, of_seeds, test) for name, of_seeds in entries.items()]
     fused: dict[str, list[Tensor]] = {}
     for name, pairs in fusions(entries, list(folders), len(seeds)).items():
@@ -156,9 +159,9 @@ def short_names(arms: Sequence[str]) -> dict[str, str]:
     return short if len(set(short.values())) == len(arms) else {arm: arm for arm in arms}
 
 
-def asked(name: str, one: Run, development: People, test: People) -> Entry:
-    """A run with the layer and distance that are best for it on the development identities."""
-    return enter(Contender(name, one.model, one.normalize), test, development)
+def asked(name: str, one: Run, development: People, test: People, pools: Sequence[Pool]) -> Entry:
+    """A run with the layer, pooling and distance that are best for it on the development identities."""
+    return enter(Contender(name, one.model, one.normalize), test, development, pools=pools)
 
 
 def untrained(folder: Path) -> Run:

@@ -20,9 +20,9 @@ def single_row(name: str, entries: Sequence[Entry], test: People) -> dict[str, A
     """One model's rates, of each seed, with the layer and distance chosen for it and the sweep they come from."""
     genuine = test.pairs.genuine
     row = _rates(name, [measure(entry.test, genuine) for entry in entries])
-    row["chosen"] = [{"layer": entry.layer, "distance": entry.distance} for entry in entries]
+    row["chosen"] = [{"layer": one.layer, "pool": one.pool, "distance": one.distance} for one in entries]
     row["swept"] = [
-        [{"layer": one.layer, "distance": one.distance, "eer": one.found.eer} for one in entry.swept]
+        [{"layer": one.layer, "pool": one.pool, "distance": one.distance, "eer": one.found.eer} for one in entry.swept]
         for entry in entries
     ]
     return row
@@ -67,6 +67,7 @@ def cells(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "features": row["name"],
         "layer": _counted([one["layer"] for one in chosen]) if row["name"] != "pixels" else "–",
+        "pooling": _counted([one["pool"] for one in chosen]),
         "distance": _counted([one["distance"] for one in chosen]),
         "EER, %": _percent(row["eer"]),
         **{f"FRR at {100 * float(far):g} % FAR, %": _percent(rates) for far, rates in row["frr_at_far"].items()},

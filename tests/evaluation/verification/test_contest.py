@@ -18,7 +18,7 @@ def test_what_is_given_needs_no_development(toy: Contender, strangers: People, d
     entry = enter(toy, strangers, layer="0", distance="chi2")
     assert entry.swept == () and entry.development is None and len(entry.test) == len(strangers.pairs)
     assert (entry.test == enter(toy, strangers, development, layer="0", distance="chi2").test).all()
-    with pytest.raises(HeadstartError, match="chosen on development identities; give some, or both"):
+    with pytest.raises(HeadstartError, match="chosen on development identities; give some, or one"):
         enter(toy, strangers, layer="0")
     with pytest.raises(HeadstartError, match="identity 'd' is in development and in test"):
         enter(toy, strangers, strangers)

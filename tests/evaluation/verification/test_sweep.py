@@ -15,8 +15,15 @@ def test_the_layer_that_sees_is_found(toy: Contender, development: People) -> No
     ]  # fmt: skip
     assert found[0].found.eer == found[1].found.eer == 0
     assert found[2].found.eer == pytest.approx(0.5)  # all the same: between (1, 0) and (0, 1)
-    assert best(found) is found[0]
+    assert best(found) is found[0] and found[0].pool == "mean"
     assert (found[0].found.genuine, found[0].found.impostor) == (3 * 15, 3 * 36)
+
+
+def test_poolings_are_tried_layer_by_layer(toy: Contender, development: People) -> None:
+    found = sweep(toy, development, distances=["chi2"], pools=["mean", "flatten"])
+    assert [(one.layer, one.pool) for one in found] == [
+        ("0", "mean"), ("0", "flatten"), ("1", "mean"), ("1", "flatten")
+    ]  # fmt: skip
 
 
 def test_named_layers_and_distances_alone(toy: Contender, development: People) -> None:

@@ -21,11 +21,12 @@ __all__ = ["Entry", "enter", "fuse"]
 
 @dataclass(frozen=True)
 class Entry:
-    """A contender with the layer and distance that were chosen for it, and its scores.
+    """A contender with the layer, pooling and distance that were chosen for it, and its scores.
 
     Args:
         name: the contender's.
         layer: chosen.
+        pool: chosen.
         distance: chosen.
         swept: what the choice was made from; empty if it was given.
         development: similarities of all pairs of development identities; None without any.
@@ -34,6 +35,7 @@ class Entry:
 
     name: str
     layer: str
+    pool: Pool
     distance: str
     swept: tuple[Swept, ...]
     development: Tensor | None
@@ -47,9 +49,11 @@ def enter(
     *,
     layer: str | None = None,
     distance: str | None = None,
-    pool: Pool = "mean",
+    pools: Sequence[Pool] = ("mean",),
 ) -> Entry:
     """Choose what is not given on ``development``, then score all pairs of ``test``, which decide nothing.
+
+    One of ``pools`` is chosen too, where there are several.
 
     Raises :class:`~headstart.errors.HeadstartError` when the two groups share an identity, or when there is something
     to choose and nobody to choose on.
@@ -57,17 +61,20 @@ def enter(
     swept: list[Swept] = []
     if development is not None:
         check_disjoint({"development": development.names, "test": test.names})
-    if layer is None or distance is None:
+    pool = pools[0]
+    if layer is None or distance is None or len(pools) > 1:
         if development is None:
-            raise HeadstartError("a layer and a distance are chosen on development identities; give some, or both.")
+            raise HeadstartError(
+                "layer, pooling and distance are chosen on development identities; give some, or one of each."
+            )
         swept = sweep(
             contender,
             development,
             names=None if layer is None else [layer],
             distances=tuple(DISTANCES) if distance is None else [distance],
-            pool=pool,
+            pools=pools,
         )
-        layer, distance = best(swept).layer, best(swept).distance
+        layer, pool, distance = best(swept).layer, best(swept).pool, best(swept).distance
 
     def scores(group: People) -> Tensor:
         vectors = features(contender.model, contender.normalize(group.images), layer, pool)
@@ -76,6 +83,7 @@ def enter(
     return Entry(
         contender.name,
         layer,
+        pool,
         distance,
         tuple(swept),
         None if development is None else scores(development),

@@ -1,4 +1,4 @@
-"""Which layer tells strangers apart best: every candidate layer with every distance, on development identities."""
+"""Which layer tells strangers apart best: every candidate layer, pooling and distance, on development identities."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ class Contender:
 
 @dataclass(frozen=True)
 class Swept:
-    """One layer with one distance; ``place`` is its rank among the layers as they run, from 0."""
+    """One layer with one pooling and one distance; ``place`` is its rank among the layers as they run, from 0."""
 
     layer: str
     place: int
+    pool: Pool
     distance: str
     found: Verification
 
@@ -48,19 +49,21 @@ def sweep(
     *,
     names: Sequence[str] | None = None,
     distances: Sequence[str] = tuple(DISTANCES),
-    pool: Pool = "mean",
+    pools: Sequence[Pool] = ("mean",),
 ) -> list[Swept]:
-    """EER and more of each layer (all of :func:`layers` unless named) and distance, over all pairs of ``group``."""
+    """EER and more of each layer (all of :func:`layers` unless named), pooling and distance, over all pairs."""
     chosen = layers(contender.model) if names is None else list(names)
     pairs = group.pairs
-    found = features_of(contender.model, contender.normalize(group.images), chosen, pool)
-    return [
-        Swept(name, place, distance, measure(similarities(vectors, pairs, distance), pairs.genuine))
-        for place, (name, vectors) in enumerate(found.items())
+    images = contender.normalize(group.images)
+    swept = [
+        Swept(name, place, pool, distance, measure(similarities(vectors, pairs, distance), pairs.genuine))
+        for pool in pools
+        for place, (name, vectors) in enumerate(features_of(contender.model, images, chosen, pool).items())
         for distance in distances
     ]
+    return sorted(swept, key=lambda one: one.place)
 
 
 def best(swept: Sequence[Swept]) -> Swept:
-    """The one with the smallest EER; of equals the earlier layer."""
+    """The one with the smallest EER; of equals the earlier layer, and then the first named."""
     return min(swept, key=lambda one: one.found.eer)
