@@ -13,8 +13,9 @@ from headstart.training import slimming as module
 from headstart.training.build import build_dataset, build_model
 from headstart.training.checkpoint import save_weights
 from headstart.training.run_folder import claim
+from headstart.training.slim_plan import plan_slimming
 from headstart.training.slim_results import slim_results
-from headstart.training.slimming import plan_slimming, slim
+from headstart.training.slimming import slim
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,9 @@ def test_losses_of_the_teachers_are_left_out(finished: Path, tmp_path: Path) -> 
     slim(plan)
 
 
-def test_what_can_not_be_slimmed_leaves_nothing_behind(finished: Path, tmp_path: Path) -> None:
+def test_what_can_not_be_slimmed_leaves_nothing_behind(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     half = tmp_path / "half"
     shutil.copytree(finished, half)
     for name in ("model.safetensors", "result.json"):
@@ -142,4 +145,7 @@ def test_what_can_not_be_slimmed_leaves_nothing_behind(finished: Path, tmp_path:
     ):
         with pytest.raises(HeadstartError, match=message):
             plan_slimming(run, **{"keep": [0.5], "out": tmp_path / "out", **options})
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(HeadstartError, match="models are timed in one process; leave torchrun out"):
+        plan_slimming(finished, [0.5], tmp_path / "out")
     assert not (tmp_path / "out").exists()

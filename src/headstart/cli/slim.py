@@ -42,8 +42,9 @@ def slim(
     """Slim a trained ViT: its later blocks see fewer tokens, learned from the run itself; table and picture."""
     from headstart.reporting.slim import draw_slim, slim_table
     from headstart.training.processes import leading
+    from headstart.training.slim_plan import plan_slimming
     from headstart.training.slim_results import slim_results
-    from headstart.training.slimming import plan_slimming, slim
+    from headstart.training.slimming import slim
 
     out = out or run.parent / f"{run.name}-slim"
     shown = console()

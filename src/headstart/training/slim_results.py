@@ -17,7 +17,7 @@ from headstart.training.processes import leading
 from headstart.training.provenance import commit, hardware, versions
 from headstart.training.recipe import config_hash
 from headstart.training.run_folder import read_json
-from headstart.training.slimming import LOWER, STUDENT, Slimming
+from headstart.training.slim_plan import LOWER, STUDENT, Slimming
 from headstart.training.statistics import mean_and_sd, paired_difference
 
 __all__ = ["slim_results"]
