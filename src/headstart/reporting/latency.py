@@ -99,7 +99,7 @@ def speed_table(runs: list[dict[str, Any]]) -> Table:
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("run", "way", "batch", "images/s", "p50 ms", "p90 ms", "p99 ms", "peak MiB"):
+    for title in ("run", "way", "batch", "images/s", "p50 ms", "p90 ms", "p99 ms", "MiB"):
         table.add_column(title, justify="left" if title in ("run", "way") else "right", no_wrap=title == "way")
     for run in runs:
         for row in run["throughput"]:
