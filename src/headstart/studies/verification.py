@@ -44,7 +44,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "width": 24, "depth": 2, "heads": 3, "patch_size": 2, "passes": 1, "batch_size": 50, "lr": 2e-3,
     },
     "small": {
-        "dataset": "digits", "seen": "0-3", "development": "4-6", "test": "7-9", "per_identity": 180, "pools": POOLINGS,
+        "dataset": "digits", "seen": "0-3", "development": "4-6", "test": "7-9", "per_identity": 100, "pools": POOLINGS,
         "arms": ("default", "impulse", "default@convmixer:width=64:depth=4:kernel=3:patch_size=1"), "image_size": 0,
         "limit": 0, "width": 96, "depth": 4, "heads": 3, "patch_size": 2, "passes": 10, "batch_size": 64, "lr": 2e-3,
     },
