@@ -40,7 +40,9 @@ def verify(
         str, typer.Option("--pool", help="mean over places, flatten, class token, or all: the better of the first two.")
     ] = "mean",
     fuse: Annotated[bool, typer.Option("--fuse", help="Also fuse the scores of all runs.")] = False,
-    per_identity: Annotated[int, typer.Option("--per-identity", min=2, help="Images of each identity.")] = 200,
+    per_identity: Annotated[
+        int | None, typer.Option("--per-identity", min=2, help="Images of each (default: 200, fewer of many).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON document and nothing else.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for verification.json and the pictures.")] = None,
 ) -> None:

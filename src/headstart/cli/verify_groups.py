@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["verified_groups"]
 
+MOST, IMAGES = 200, 3000  # of an identity, and of all together: 4.5 million pairs, seconds for each layer
+
 
 def verified_groups(
-    opened: Sequence[Opened], spec: str | None, development: str | None, choosing: bool, most: int
+    opened: Sequence[Opened], spec: str | None, development: str | None, choosing: bool, most: int | None
 ) -> tuple[People | None, People]:
     """The identities to choose by (None when all is given) and those of the test, all strangers to every run."""
     from headstart.data.choosing import class_numbers
@@ -37,6 +39,7 @@ def verified_groups(
             "verification takes two or more that were never seen: leave some out of the training, as "
             f"--set classes=0-{max(1, len(dataset.classes) * 2 // 3 - 1)} does, or name other images with --dataset."
         )
+    most = most or max(2, min(MOST, IMAGES // len(strangers)))
     if development is not None:
         by = tuple(dataset.classes[k] for k in class_numbers(development, dataset.classes))
         familiar = [name for name in by if name not in strangers]

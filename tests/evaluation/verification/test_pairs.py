@@ -33,6 +33,11 @@ def test_pairs_of_a_protocol() -> None:
         similarities(torch.ones(2, 2), pairs)
 
 
+def test_more_pairs_than_memory_holds_are_refused() -> None:
+    with pytest.raises(HeadstartError, match="20,000 images make 199,990,000 pairs, more than 100,000,000: take fewer"):
+        all_pairs(torch.arange(20_000))
+
+
 def test_pairs_of_one_kind_are_no_protocol() -> None:
     with pytest.raises(HeadstartError, match="expected genuine and impostor pairs, got 1 genuine of 1"):
         all_pairs(torch.tensor([3, 3]))

@@ -13,6 +13,7 @@ from headstart.evaluation.verification.distances import prepared
 __all__ = ["Pairs", "all_pairs", "similarities"]
 
 BLOCK = 2**22  # numbers of a block of pairs that are in memory at once: 16 MB for each side
+MOST = 100_000_000  # pairs: their indices alone take 1.6 GB
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,16 @@ class Pairs:
 def all_pairs(labels: Tensor) -> Pairs:
     """Every image with every later one: n (n − 1) / 2 pairs; genuine where the labels are equal.
 
+    Raises :class:`~headstart.errors.HeadstartError` for more than :data:`MOST` pairs.
+
     >>> all_pairs(torch.tensor([7, 7, 3])).genuine.tolist()
     [True, False, False]
     """
+    count = len(labels) * (len(labels) - 1) // 2
+    if count > MOST:
+        raise HeadstartError(
+            f"{len(labels):,} images make {count:,} pairs, more than {MOST:,}: take fewer images of each identity."
+        )
     first, second = torch.triu_indices(len(labels), len(labels), 1)
     return Pairs(first, second, labels[first] == labels[second])
 
