@@ -135,6 +135,11 @@ class SpatialTask:
 
         return total(1.0) - total(-1.0)
 
+    def best_error(self, sample: SpatialSample) -> float:
+        """Share of the sample that the best guess gets wrong; what can't be told counts half."""
+        sure = self.log_odds(sample.patches) * sample.labels
+        return ((sure < -1e-6).double() + 0.5 * (sure.abs() <= 1e-6).double()).mean().item()
+
     def with_feature(self, generator: torch.Generator) -> SpatialTask:
         """Another task of the same spatial structure: the same sets, and a new random feature."""
         return replace(self, feature=_unit(len(self.feature), generator))
