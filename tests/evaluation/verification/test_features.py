@@ -114,3 +114,16 @@ class Rows(nn.Sequential):
 def test_no_images_are_told() -> None:
     with pytest.raises(HeadstartError, match=r"n and batch_size at least 1, got \(0, 3, 8, 12\)"):
         features(vit(), IMAGES[:0], "blocks.0")
+
+
+def test_they_are_what_timm_itself_gives_of_a_block() -> None:
+    vision_transformer = pytest.importorskip("timm.models.vision_transformer")
+    model = vision_transformer.VisionTransformer(
+        img_size=(8, 12), patch_size=4, embed_dim=24, depth=3, num_heads=3, reg_tokens=2, num_classes=0
+    )
+    with torch.no_grad():
+        tokens = model.eval().forward_intermediates(
+            IMAGES, indices=[1], norm=False, output_fmt="NLC", intermediates_only=True
+        )[0]
+    torch.testing.assert_close(features(model, IMAGES, "blocks.1"), tokens.mean(1))
+    torch.testing.assert_close(features(model, IMAGES, "blocks.1", "flatten"), tokens.flatten(1))
