@@ -94,9 +94,12 @@ def test_weights_that_do_not_fit_are_told(tmp_path: Path) -> None:
     with pytest.raises(
         HeadstartError,
         match=r"of a run of model agent_s on cifar10, do not fit the agent mirror: head\.weight is \(10, 8\) and "
-        r"should be \(5, 8\), and 1 more; they have to be those of a run with --set model=mirror on the same classes",
+        r"should be \(5, 8\), and 1 more; they have to be those of an agent with this ViT's width, depth, heads and "
+        "MLP; name the agent that the run trained, on the same classes and image size",
     ):
         read_weights(str(tmp_path), agent(), "mirror")
+    with pytest.raises(HeadstartError, match="they have to be those of model=agent_s; name the agent"):
+        read_weights(str(tmp_path), agent(), "agent_s")
     with pytest.raises(HeadstartError, match=r"the weights of agent mirror, .*nowhere, can't be read \(.*No such file"):
         read_weights(str(tmp_path / "nowhere"), agent(), "mirror")
     (tmp_path / "bad").write_bytes(b"not safetensors")

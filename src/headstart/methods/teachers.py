@@ -129,22 +129,23 @@ def read_weights(path: str, module: nn.Module, name: str) -> None:
     except (OSError, SafetensorError) as error:
         raise HeadstartError(
             f"the weights of agent {name}, {file}, can't be read ({error}); name a safetensors file, such as the "
-            f"model.safetensors of a run trained with --set model={name}."
+            "model.safetensors of a run, or the run's folder."
         ) from None
     wanted = module.state_dict()
-    wrong = [f"{key} is missing" for key in wanted if key not in weights]
-    wrong += [f"{key} is not known" for key in weights if key not in wanted]
-    wrong += [
+    wrong = [
         f"{key} is {tuple(weights[key].shape)} and should be {tuple(value.shape)}"
         for key, value in wanted.items()
         if key in weights and weights[key].shape != value.shape
     ]
+    wrong += [f"{key} is missing" for key in wanted if key not in weights]
+    wrong += [f"{key} is not known" for key in weights if key not in wanted]
     if wrong:
         trained = _trained(file.parent / "config.json")
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise HeadstartError(
-            f"the weights in {file}{trained} do not fit the agent {name}: {wrong[0]}{more}; they have to be those of a "
-            f"run with --set model={name} on the same classes and image size."
+            f"the weights in {file}{trained} do not fit the agent {name}: {wrong[0]}{more}; they have to be those of "
+            + ("an agent with this ViT's width, depth, heads and MLP; " if name == "mirror" else f"model={name}; ")
+            + "name the agent that the run trained, on the same classes and image size."
         )
     module.load_state_dict(weights)
 
