@@ -3,10 +3,15 @@
 To add one: write its file, import it below. ``docs/methods/add-your-own.md`` shows it step by step.
 """
 
+from headstart.methods.adversarial_noise import AdversarialNoise
 from headstart.methods.bootstrap import Bootstrap
+from headstart.methods.conditioned_choice import ConditionedChoice
+from headstart.methods.conditioned_strength import ConditionedStrength
 from headstart.methods.convffn import ConvFFN
 from headstart.methods.convstem import ConvStem
 from headstart.methods.drloc import DRLoc
+from headstart.methods.fourier import Fourier
+from headstart.methods.gaussian_noise import GaussianNoise
 from headstart.methods.life import LIFE
 from headstart.methods.method import Method, Step
 from headstart.methods.overlap import Overlap
@@ -17,10 +22,15 @@ from headstart.methods.smoothing import Smoothing
 __all__ = [
     "LIFE",
     "METHODS",
+    "AdversarialNoise",
     "Bootstrap",
+    "ConditionedChoice",
+    "ConditionedStrength",
     "ConvFFN",
     "ConvStem",
     "DRLoc",
+    "Fourier",
+    "GaussianNoise",
     "Method",
     "Overlap",
     "Slim",

@@ -1,4 +1,5 @@
-"""What a small-data method is: a class with up to three moments, and two more for methods with a teacher.
+"""What a small-data method is: a class with up to three moments, two more for methods with a teacher, and one for those
+that change images.
 
 Shapes: ``B`` images, ``N`` tokens (``P`` prefix tokens first, then the grid in row-major order), ``D`` width, ``K``
 classes.
@@ -27,7 +28,7 @@ class Step:
         logits: (B, K).
         targets: int64 (B,), or shares of the classes, float32 (B, K), where images are mixed.
         draws: uniform numbers in [0, 1) that are the method's own in this step, (B, ``method.draws``).
-        images: what the model saw, (B, C, height, width), augmented and normalised.
+        images: what the model saw, (B, C, height, width), augmented and normalised, and as methods changed them.
         criterion: the recipe's loss of any logits (B, K) against ``targets``, label smoothing and all; the mean over
             the images. The model's own, ``criterion(logits)``, is in the loss already.
         features: what each block gave, (B, N, D) each, where the method asks for it with ``wants_features``.
@@ -58,6 +59,7 @@ class Method(nn.Module):
 
     name: ClassVar[str] = ""
     has_loss: ClassVar[bool] = False
+    augments: ClassVar[bool] = False  # whether ``augment`` is to be called
     wants_features: ClassVar[bool] = False  # whether ``step.features`` is to be there
     draws: int = 0  # uniform numbers wanted for each image of a step
     rate: float = 1.0  # of its own parameters' learning, as a multiple of the recipe's lr
@@ -76,6 +78,20 @@ class Method(nn.Module):
 
         Not called when a trained model is opened again, which then needs no teacher.
         """
+
+    def augment(self, images: Tensor, draws: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Where ``augments`` says so, what the model sees in a training step; in evaluation nothing is changed.
+
+        Args:
+            images: (B, C, height, width), augmented and normalised, and as the methods before this one changed them.
+            draws: the method's own in this step, as in :class:`Step`: the same numbers that its loss gets.
+
+        Returns:
+            images of the same shape, each a function of itself and its own draws, and a number to add to the loss, the
+            mean over the images, weighed already, or None. Gradients of the loss flow through the images to the
+            method's own parameters.
+        """
+        return images, None
 
     def loss(self, step: Step) -> Tensor | None:
         """A number to add to the loss, the mean over the images of ``step``, weighed already."""

@@ -79,6 +79,10 @@ def train_together(
     models, trainees = [], []
     for one, folder, on_start in members:
         trainee = build_trainee(one, dataset).to(device)
+        if changing := [method.name for method in trainee.each if method.augments]:
+            raise HeadstartError(
+                f"images can't be changed by a method in runs at once ({', '.join(changing)}); leave --together out."
+            )
         if any(method.has_loss for method in trainee.each):
             named = ", ".join(method.name for method in trainee.each if method.has_loss)
             raise HeadstartError(f"a loss of its own can't be had by runs at once ({named}); leave --together out.")

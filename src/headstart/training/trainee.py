@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -68,10 +68,16 @@ class Trainee(nn.Module):
     def forward(
         self, images: Tensor, drops: Tensor | None, targets: Tensor, draws: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
-        """Logits (B, K), and the sum of the methods' losses or None; arguments as in a part of a step."""
+        """Logits (B, K), and the sum of the methods' losses or None; arguments as in a part of a step.
+
+        In training mode methods change the images first; in evaluation mode they are left as they are.
+        """
+        extra = None
+        if self.training:
+            images, extra = self.augmented(images, draws)
         given: tuple[Any, ...] = (images, drops) if self.takes_draws else (images,)
         if not any(method.has_loss for method in self.each):
-            return self.model(*given), None
+            return self.model(*given), extra
         model = cast(VisionTransformer, self.model)  # or another with forward_features and forward_head
         features: list[Tensor] = []
         if any(method.wants_features for method in self.each):
@@ -80,14 +86,27 @@ class Trainee(nn.Module):
             tokens = model.forward_features(*given)
         logits = model.forward_head(tokens)
         criterion = partial(F.cross_entropy, target=targets, label_smoothing=self.label_smoothing)
-        extra, used = None, 0
+        for method, mine in self._drawn(images, draws):
+            loss = method.loss(Step(tokens, logits, targets, mine, images, criterion, tuple(features)))
+            extra = _sum(extra, loss)
+        return logits, extra
+
+    def augmented(self, images: Tensor, draws: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The images as the methods change them, one after the other, and the sum of what they add to the loss."""
+        extra = None
+        for method, mine in self._drawn(images, draws):
+            if method.augments:
+                images, loss = method.augment(images, mine)
+                extra = _sum(extra, loss)
+        return images, extra
+
+    def _drawn(self, images: Tensor, draws: Tensor | None) -> Iterator[tuple[Method, Tensor]]:
+        """Each method with the draws that are its own."""
+        used = 0
         for method in self.each:
             mine = images.new_zeros(len(images), 0) if draws is None else draws[:, used : used + method.draws]
             used += method.draws
-            loss = method.loss(Step(tokens, logits, targets, mine, images, criterion, tuple(features)))
-            if loss is not None:
-                extra = loss if extra is None else extra + loss
-        return logits, extra
+            yield method, mine
 
     def gradients(self) -> None:
         """Tell the methods that the gradients of a step are there."""
@@ -150,16 +169,19 @@ def _check_model(method: Method, model: nn.Module) -> None:
 
 
 def _own_flops(method: Method, model: nn.Module, shape: tuple[int, int, int], seed: int) -> int:
-    """Operations of a method's loss for one image in a forward pass: what trains beside the model."""
-    if not method.has_loss:
+    """Operations of a method's loss and of its changes to one image in a forward pass: what trains beside the model."""
+    if not (method.has_loss or method.augments):
         return 0
     method.update(0.5)  # a schedule may begin, or end, at nothing
     trainee = Trainee(model, [method])
     images, targets = torch.zeros(2, *shape), torch.zeros(2, dtype=torch.int64)
     counter = FlopCounterMode(display=False)
     with seeded(seed, "cost"), evaluating(trainee), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-        trainee(images, None, targets, torch.zeros(2, method.draws))
-    return counter.get_total_flops() // 2 - cost(model, shape).flops
+        draws = torch.zeros(2, method.draws)
+        trainee.augmented(images, draws)
+        if method.has_loss:
+            trainee(images, None, targets, draws)
+    return counter.get_total_flops() // 2 - (cost(model, shape).flops if method.has_loss else 0)
 
 
 def _cost_line(method: Method, before: Cost, after: Cost, own_flops: int) -> str:
@@ -170,6 +192,12 @@ def _cost_line(method: Method, before: Cost, after: Cost, own_flops: int) -> str
     if own or own_flops:
         line += f"; in training {own / 1e6:.3g} M parameters and {own_flops / 1e9:.3g} GFLOP of its own beside it"
     return line
+
+
+def _sum(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other
 
 
 def _signed(value: float) -> str:
