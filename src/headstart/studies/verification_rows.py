@@ -66,8 +66,8 @@ def cells(row: dict[str, Any]) -> dict[str, Any]:
             gap += f" [{_points(row['interval'][0])}, {_points(row['interval'][1])}]"
     return {
         "features": row["name"],
-        "layer": _counted([one["layer"] for one in chosen]) if row["name"] != "pixels" else "–",
-        "pooling": _counted([one["pool"] for one in chosen]),
+        "layer": _counted([one["layer"] for one in chosen if row["name"] != "pixels"]),
+        "pooling": _counted([one["pool"] for one in chosen if row["name"] != "pixels"]),
         "distance": _counted([one["distance"] for one in chosen]),
         "EER, %": _percent(row["eer"]),
         **{f"FRR at {100 * float(far):g} % FAR, %": _percent(rates) for far, rates in row["frr_at_far"].items()},
