@@ -222,7 +222,7 @@ STUDY = register(
     Study(
         "verification",
         "Do a CNN and a ViT know different things of identities that neither has seen?",
-        "two minutes on one CPU thread; size=full for a GPU",
+        "three minutes of one CPU thread; size=full for a GPU",
         run,
     )
 )
