@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.table import Table
 
+from headstart.data import spec_name
 from headstart.errors import HeadstartError
 from headstart.reporting.permutation import draw_permutation, permutation_rows
 from headstart.reporting.watched import draw_watched
@@ -110,7 +111,9 @@ def _arms(found: dict[str, Any], arms: list[str]) -> list[dict[str, Any]]:
 
 
 def _command(request: Request) -> str:
-    changed = "".join(f" --set {text}" for text in request.settings if "/" not in text)
+    # The dataset by name: where it lies is each machine's own.
+    settings = [f"dataset={spec_name(text[8:])}" if text.startswith("dataset=") else text for text in request.settings]
+    changed = "".join(f" --set {text}" for text in settings)
     return f"headstart study permutation --seeds {request.seeds}{' --quick' * request.quick}{changed}"
 
 
