@@ -166,15 +166,6 @@ class Bootstrap(Method):
             self.twins.combine()
 
     def loss(self, step: Step) -> Tensor:
-        """The gradients of :meth:`total`, at a value of nought (or no number, where that is none).
-
-        What a run writes down as its loss, and watches for divergence, then is the ViT's own, in all arms alike: the
-        feature loss alone begins near 2·α for each pair, many times what guessing costs.
-        """
-        total = self.total(step)
-        return total - total.detach()
-
-    def total(self, step: Step) -> Tensor:
         """What is added to the ViT's own loss."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             logits, maps = self._taught(step.images)
