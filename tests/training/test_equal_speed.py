@@ -21,24 +21,36 @@ class Work(nn.Module):
 def test_it_finds_the_number_of_tokens(wanted: int) -> None:
     tried = []
 
-    def ratio(reference: nn.Module, rival: nn.Module) -> float:
+    def measure(reference: nn.Module, rivals: list[nn.Module]) -> list[float]:
         assert reference is known
-        tried.append(rival.shares[0])
-        return wanted / (64 * rival.shares[0])
+        tried.append(len(rivals))
+        return [wanted / (64 * rival.shares[0]) for rival in rivals]
 
     known = nn.Identity()
-    shares = as_fast_as(known, Work, [0.5, 0.25], 64, (3, 8, 8), 4, ratio)
+    shares = as_fast_as(known, Work, [0.5, 0.25], 64, (3, 8, 8), 4, measure)
     assert shares == scaled([0.5, 0.25], wanted, 64) and shares[0] * 64 == wanted
-    assert len(tried) == len(set(tried)) <= 7
+    assert tried == [1] * 6 + [min(64, wanted + 2) - max(1, wanted - 1) + 1]
 
 
 def test_a_rival_that_is_slow_with_one_token_keeps_one_and_a_fast_one_all() -> None:
     for fast, count in ((0.1, 1), (100.0, 16)):
 
-        def ratio(_reference: nn.Module, rival: nn.Module, fast: float = fast) -> float:
-            return fast / (1 + rival.shares[0])
+        def measure(_reference: nn.Module, rivals: list[nn.Module], fast: float = fast) -> list[float]:
+            return [fast / (1 + rival.shares[0]) for rival in rivals]
 
-        assert as_fast_as(nn.Identity(), Work, [0.5], 16, (3, 8, 8), 4, ratio) == [count / 16]
+        assert as_fast_as(nn.Identity(), Work, [0.5], 16, (3, 8, 8), 4, measure) == [count / 16]
+
+
+def test_a_bisection_led_astray_by_one_is_put_right() -> None:
+    calls = 0
+
+    def measure(_reference: nn.Module, rivals: list[nn.Module]) -> list[float]:
+        nonlocal calls
+        calls += 1
+        # The first look at 9 of 16 tokens is disturbed.
+        return [0.9 if calls == 1 else 9 / (16 * rival.shares[0]) for rival in rivals]
+
+    assert as_fast_as(nn.Identity(), Work, [0.5], 16, (3, 8, 8), 4, measure) == [9 / 16]
 
 
 def test_shares_stay_in_proportion_and_never_rise() -> None:

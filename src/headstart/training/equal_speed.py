@@ -55,14 +55,15 @@ def as_fast_as(
     patches: int,
     image_shape: tuple[int, int, int],
     batch_size: int,
-    ratio: Callable[[nn.Module, nn.Module], float] | None = None,
+    measure: Callable[[nn.Module, list[nn.Module]], list[float]] | None = None,
 ) -> list[float]:
     """The shares with which ``make(shares)`` is as fast as ``reference``.
 
     Bisection over the number of tokens behind the first place, from 1 to all ``patches``, the other places in
-    proportion to ``keep``. Both models are timed in one loop for each number, and the number whose ratio of speeds was
-    nearest to 1 is taken. That ratio is not told: near its end a bisection chooses among ratios by the clock's noise,
-    so the one to report has to be measured afresh.
+    proportion to ``keep``; both models are timed in one loop for each number. A machine that is busy with other things
+    can lead a bisection astray, so the number found and its neighbours are then timed once more, all in one loop with
+    the reference, and the one nearest to it is taken. How near is not told: the best of several noisy ratios looks
+    better than it is, so the one to report has to be measured afresh.
 
     Args:
         reference: the model to be as fast as.
@@ -71,19 +72,22 @@ def as_fast_as(
         patches: tokens of the grid.
         image_shape: (C, H, W).
         batch_size: of the timed passes.
-        ratio: times as fast as the first model the second one is; measured unless given.
+        measure: how many times as fast as the reference each of some models is; by the clock unless given.
     """
 
-    def measured(one: nn.Module, other: nn.Module) -> float:
-        timings = time_together({"one": one, "other": other}, image_shape, batch_size)
-        return timings["other"].times_as_fast_as(timings["one"])
+    def timed(reference: nn.Module, rivals: list[nn.Module]) -> list[float]:
+        models = {"reference": reference, **{str(index): rival for index, rival in enumerate(rivals)}}
+        timings = time_together(models, image_shape, batch_size, SECONDS * len(rivals))
+        return [timings[str(index)].times_as_fast_as(timings["reference"]) for index in range(len(rivals))]
 
-    tried: list[tuple[float, list[float]]] = []
+    def speeds(counts: Sequence[int]) -> list[float]:
+        rivals = [make(scaled(keep, count, patches)) for count in counts]
+        return (measure or timed)(reference, rivals)
+
     low, high = 1, patches
-    while low <= high:
-        middle = (low + high) // 2
-        shares = scaled(keep, middle, patches)
-        speed = (ratio or measured)(reference, make(shares))
-        tried.append((abs(math.log(speed)), shares))
-        low, high = (middle + 1, high) if speed > 1 else (low, middle - 1)  # faster: it may keep more
-    return min(tried)[1]
+    while low < high:  # the largest number that is not slower, or 1
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if speeds([middle])[0] >= 1 else (low, middle - 1)
+    near = [count for count in range(low - 1, low + 3) if 1 <= count <= patches]
+    best = min(zip(speeds(near), near, strict=True), key=lambda found: abs(math.log(found[0])))
+    return scaled(keep, best[1], patches)
