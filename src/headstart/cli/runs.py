@@ -80,9 +80,13 @@ def inspect(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the pictures (default: the run's).")] = None,
 ) -> None:
-    """Draw what each head of a trained model looks at, and print its offsets."""
+    """Draw what each head of a trained model looks at, and print its offsets and how far it has moved."""
+    from headstart.evaluation.locality import locality
     from headstart.reporting import inspect_model
     from headstart.training import load_run
+    from headstart.training.build import sample_images
+    from headstart.training.start import MEASURED_IMAGES
+    from headstart.training.watching import starting_heads
 
     found = load_run(run)
     pictures = found.pictures(images)
@@ -96,4 +100,9 @@ def inspect(
     )
     shown = console()
     shown.print(str(report), markup=False, highlight=False)
+    # On the images that the heads were measured on before training, so that nothing but training lies between.
+    images_then = sample_images(found.dataset.val, MEASURED_IMAGES, found.recipe.split_seed)
+    now = locality(found.model, found.normalize(images_then), starting_heads(run))
+    shown.print(f"\nsince the start, on {len(images_then)} validation images:", markup=False, highlight=False)
+    shown.print(str(now), markup=False, highlight=False, soft_wrap=True)
     show_paths(shown, paths)

@@ -23,7 +23,7 @@ from headstart.training.recipe import Recipe
 from headstart.training.run_folder import read_json
 from headstart.training.start import MEASURED_IMAGES
 
-__all__ = ["MEASURES", "Watch", "read_watched"]
+__all__ = ["MEASURES", "Watch", "read_watched", "starting_heads"]
 
 MEASURES = ("start_mass", "moved", "distance", "entropy", "association")
 FILE = "locality.jsonl"
@@ -33,6 +33,12 @@ def read_watched(folder: Path) -> list[dict[str, Any]]:
     """The rows in a run's folder; none where it was not watched."""
     path = folder / FILE
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def starting_heads(folder: Path) -> list[HeadReport]:
+    """What each head of a run looked at before the first step, watched or not; empty for a model without heads."""
+    measured = read_json(folder / "init.json")["on_images"]
+    return [_head(head) for head in measured["heads"]] if measured else []
 
 
 class Watch:
@@ -48,10 +54,8 @@ class Watch:
 
     def __init__(self, folder: Path, recipe: Recipe, dataset: Dataset) -> None:
         self.folder = folder
-        measured = read_json(folder / "init.json")["on_images"]
-        self.on = measured is not None
-        # What each head looked at before the first step, written by whoever began the run, watched or not.
-        self.start = [_head(head) for head in measured["heads"]] if self.on else []
+        self.start = starting_heads(folder)
+        self.on = bool(self.start)
         self.images = dataset.seen(sample_images(dataset.val, MEASURED_IMAGES, recipe.split_seed))
         self.rows = read_watched(folder)
 
