@@ -26,7 +26,8 @@ def results() -> dict[str, Any]:
             },
             {
                 "name": "default@convmixer:width=8", "stored": cell([0.5, 0.5], 0.19),
-                "permuted": cell([0.3, 0.4], 0.045), "cost": -0.15, "cost_interval": (-0.3, 0.0), "beyond_first": -0.145, "beyond_interval": (-0.2, -0.1),
+                "permuted": cell([0.3, 0.4], 0.045),
+                "cost": -0.15, "cost_interval": (-0.3, 0.0), "beyond_first": -0.145, "beyond_interval": (-0.2, -0.1),
             },
         ],
     }  # fmt: skip
