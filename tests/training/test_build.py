@@ -48,7 +48,11 @@ def test_a_loaded_dataset_is_arranged_as_the_recipe_says(tiny: Recipe, tmp_path:
     assert arranged(arranged(loaded, permuted), tiny).places is None
     run = load_run(tmp_path / "built")
     pictures = run.pictures(2)
-    assert torch.equal(run.normalize(pictures), run.dataset.arrange(arranged(loaded, tiny).seen(pictures)))
+    stored = arranged(loaded, tiny).seen(pictures)
+    assert torch.equal(run.normalize(pictures), run.dataset.arrange(stored))
+    with torch.no_grad():
+        assert torch.equal(run.classifier(stored), run.model(run.normalize(pictures)))
+        assert not torch.allclose(run.classifier(stored), run.model(stored))
 
 
 def test_the_hash_of_a_recipe_without_it_is_what_it_was(tiny: Recipe) -> None:

@@ -156,7 +156,7 @@ def _measure(
     elif options.settings()["photographs"]:
         assert options.frost is not None
         photographs = read_frost(options.frost, suite_for(*data.test.image_shape[1:]).frost_scale)
-    models = [one.model.to(device) for one in opened]
+    models = [one.classifier.to(device) for one in opened]
     return evaluate_corruptions_of(
         models,
         data.test,

@@ -37,11 +37,25 @@ class Run:
         return self.dataset.seen(pictures)
 
     @property
+    def classifier(self) -> nn.Module:
+        """The model for normalised images as they are stored: one trained on permuted patches permutes them first."""
+        return self.model if self.dataset.places is None else _Permuting(self.model, self.dataset)
+
+    @property
     def title(self) -> str:
         """What this is, in a line."""
         state = "trained" if self.finished else "half-trained"
         start = "+".join([self.recipe.init, *self.recipe.methods])
         return f"{self.recipe.dataset_name}, {start}, seed {self.recipe.seed}, {state}"
+
+
+class _Permuting(nn.Module):
+    def __init__(self, model: nn.Module, dataset: Dataset) -> None:
+        super().__init__()
+        self.model, self.dataset = model, dataset
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model(self.dataset.arrange(images))
 
 
 def load_run(folder: str | Path) -> Run:
