@@ -31,7 +31,8 @@ class AdversarialNoise(Method):
 
     G is two convolutions with a GELU between, C → ``width`` → C. With kernels of one pixel the noise stays independent
     from pixel to pixel, and the channels of a pixel are mixed and bent; with larger ones it gets coarse. It does not
-    see the image. One backward pass serves both: the gradient reaches G with its sign turned round.
+    see the image. One backward pass serves both: the gradient reaches G with its sign turned round. G learns at ten
+    times the recipe's rate: it has to follow the model.
 
     Args:
         strength: s, the same for all images, in standard deviations of the dataset's pixels: the noise's L2 norm is
@@ -49,6 +50,7 @@ class AdversarialNoise(Method):
 
     name, augments = "adversarial-noise", True
     draws = 3
+    rate = 10.0
 
     def __init__(self, strength: float = 0.4, share: float = 0.5, kernel: int = 1, width: int = 16) -> None:
         super().__init__()

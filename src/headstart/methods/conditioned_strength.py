@@ -33,7 +33,8 @@ class ConditionedStrength(Method):
 
     Reader and kernels are trained to raise the loss that the model lowers, in the same backward pass, and pay for what
     they use: price · mean (s/strength − 1)² is added to the loss, and that they lower. So strength goes where it costs
-    the model most, and without a price it would go to the limit everywhere.
+    the model most, and without a price it would go to the limit everywhere. They learn at ten times the recipe's rate:
+    they have to follow the model.
 
     Args:
         strength: root mean square of the noise that is free, in standard deviations of the dataset's pixels.
@@ -53,6 +54,7 @@ class ConditionedStrength(Method):
 
     name, augments = "conditioned-strength", True
     draws = 3
+    rate = 10.0
 
     def __init__(
         self,

@@ -32,6 +32,7 @@ class Step:
         criterion: the recipe's loss of any logits (B, K) against ``targets``, label smoothing and all; the mean over
             the images. The model's own, ``criterion(logits)``, is in the loss already.
         features: what each block gave, (B, N, D) each, where the method asks for it with ``wants_features``.
+        given: the images as ``augment`` of the method got them, (B, C, height, width), where it is one that augments.
     """
 
     tokens: Tensor
@@ -41,6 +42,7 @@ class Step:
     images: Tensor
     criterion: Callable[[Tensor], Tensor]
     features: tuple[Tensor, ...] = ()
+    given: Tensor | None = None
 
 
 class Method(nn.Module):

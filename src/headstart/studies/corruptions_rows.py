@@ -21,7 +21,7 @@ def _quiet_error(one: Seed) -> float | None:
 
 
 MEASURES: dict[str, Callable[[Seed], float | None]] = {
-    "clean": lambda one: one["clean_accuracy"],
+    "clean_same": lambda one: one["clean_accuracy"],  # of the images that are corrupted
     "error": lambda one: one["summary"]["corruption_error"],
     "error_without_noise": _quiet_error,
     "gap": lambda one: one["summary"]["gap"],
@@ -50,9 +50,11 @@ def compared(
         corruption: _over(seeds, name, reference, plain, partial(_accuracy, corruption))
         for corruption in summary["corruptions"]
     }
+    tests = {arm: [run["test"] for run in made["runs"]] for arm, made in trained.items()}
+    row["clean"] = _cell(tests[name], tests.get(reference or ""), tests.get(plain or ""))
     runs = trained[name]["runs"]
     row["seconds"] = sum(run["seconds"] for run in runs) / len(runs)
-    row["test"] = [run["test"] for run in runs]  # of all test images
+    row["test"] = tests[name]  # of all test images
     row["runs"] = seeds[name]
     return row
 
@@ -68,15 +70,19 @@ def _over(
     plain: str | None,
     read: Callable[[Seed], float | None],
 ) -> dict[str, Any] | None:
-    values = [value for one in seeds[name] if (value := read(one)) is not None]
-    if not values:
-        return None
+    def values(arm: str | None) -> list[float] | None:
+        found = [value for one in seeds[arm] if (value := read(one)) is not None] if arm is not None else None
+        return found or None
+
+    own = values(name)
+    return None if own is None else _cell(own, values(reference), values(plain))
+
+
+def _cell(values: list[float], reference: list[float] | None, plain: list[float] | None) -> dict[str, Any]:
     mean, sd = mean_and_sd(values)
     cell: dict[str, Any] = {"mean": mean, "sd": sd}
-    for key, other in (("over_reference", reference), ("over_plain", plain)):
-        difference, interval = None, None
-        if other is not None:
-            difference, interval = paired_difference(values, [read(one) for one in seeds[other]])  # type: ignore[misc]
+    for key, others in (("over_reference", reference), ("over_plain", plain)):
+        difference, interval = (None, None) if others is None else paired_difference(values, others)
         cell[key], cell[f"{key}_interval"] = difference, interval
     return cell
 
@@ -87,10 +93,11 @@ def row_cells(row: dict[str, Any]) -> dict[str, str]:
         "arm": f"`{row['name']}`",
         "n": str(row["n"]),
         "clean accuracy, %": _percent(row["clean"]),
+        "over the initialization alone": _points(row["clean"], "over_reference"),
         "mean corruption error, %": _percent(row["error"]),
-        "error: over the initialization alone": _points(row["error"], "over_reference"),
-        "error: over the plain augmentation": _points(row["error"], "over_plain"),
-        "error without noise corruptions: over the initialization alone": _points(
+        "error over the initialization alone": _points(row["error"], "over_reference"),
+        "error over plain noise": _points(row["error"], "over_plain"),
+        "noise corruptions left out: error over the initialization alone": _points(
             row["error_without_noise"], "over_reference"
         ),
         "ECE clean, %": _percent(row["clean_ece"]),

@@ -72,9 +72,10 @@ class Trainee(nn.Module):
 
         In training mode methods change the images first; in evaluation mode they are left as they are.
         """
-        extra = None
+        extra: Tensor | None = None
+        before = [images] * len(self.methods)
         if self.training:
-            images, extra = self.augmented(images, draws)
+            images, extra, before = self.augmented(images, draws)
         given: tuple[Any, ...] = (images, drops) if self.takes_draws else (images,)
         if not any(method.has_loss for method in self.each):
             return self.model(*given), extra
@@ -86,19 +87,22 @@ class Trainee(nn.Module):
             tokens = model.forward_features(*given)
         logits = model.forward_head(tokens)
         criterion = partial(F.cross_entropy, target=targets, label_smoothing=self.label_smoothing)
-        for method, mine in self._drawn(images, draws):
-            loss = method.loss(Step(tokens, logits, targets, mine, images, criterion, tuple(features)))
+        for (method, mine), got in zip(self._drawn(images, draws), before, strict=True):
+            loss = method.loss(Step(tokens, logits, targets, mine, images, criterion, tuple(features), got))
             extra = _sum(extra, loss)
         return logits, extra
 
-    def augmented(self, images: Tensor, draws: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """The images as the methods change them, one after the other, and the sum of what they add to the loss."""
-        extra = None
+    def augmented(self, images: Tensor, draws: Tensor | None) -> tuple[Tensor, Tensor | None, list[Tensor]]:
+        """The images as the methods change them, one after the other, the sum of what they add to the loss, and the
+        images that each of them got.
+        """
+        extra, given = None, []
         for method, mine in self._drawn(images, draws):
+            given.append(images)
             if method.augments:
                 images, loss = method.augment(images, mine)
                 extra = _sum(extra, loss)
-        return images, extra
+        return images, extra, given
 
     def _drawn(self, images: Tensor, draws: Tensor | None) -> Iterator[tuple[Method, Tensor]]:
         """Each method with the draws that are its own."""
