@@ -52,6 +52,7 @@ def test_every_method_is_compared_to_its_initialization_and_to_plain_noise() -> 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        (("size=smal",), "unknown size of this study 'smal': did you mean 'small'"),
         (("over=mimetic",), "unknown initialization of over 'mimetic'"),
         (("methods=fourier,fourier",), "expected different methods, got fourier,fourier"),
         (("methods=fourie",), "unknown method 'fourie': did you mean 'fourier'"),
