@@ -62,13 +62,13 @@ PROTOCOL = (
 
 
 def run(request: Request) -> dict[str, Any]:
-    """Train every initialization, and every method over some, corrupt all; write ``results.json`` and two pictures.
+    """Train every initialization, and every method over some, and corrupt all; write ``results.json`` and a picture.
 
-    Settings: ``size`` (small, digits or full), ``inits`` (the first is what the others are compared to), ``over`` (those of them that methods go with),
-    ``methods`` (the first is the plain augmentation that the others are compared to), ``images`` of the test set to
-    corrupt, ``corruptions``, ``severities`` and the recipe's ``dataset``, ``limit`` (0: all images), ``width``,
-    ``depth``, ``heads``, ``patch_size``, ``passes``, ``batch_size``, ``lr``, ``crop`` and ``flip``. Runs lie in
-    ``runs``; finished ones are not repeated.
+    Settings: ``size`` (small, digits or full), ``inits`` (the first is what the others are compared to), ``over``
+    (those of them that methods go with), ``methods`` (the first is the plain augmentation that the others are compared
+    to), ``images`` of the test set to corrupt, ``corruptions``, ``severities`` and the recipe's ``dataset``, ``limit``
+    (0: all images), ``width``, ``depth``, ``heads``, ``patch_size``, ``passes``, ``batch_size``, ``lr``, ``crop`` and
+    ``flip``. Runs lie in ``runs``; finished ones are not repeated.
 
     Raises :class:`~headstart.errors.HeadstartError` for settings that do not fit.
     """
