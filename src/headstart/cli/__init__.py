@@ -5,9 +5,12 @@ from __future__ import annotations
 from headstart.cli import compare as _compare  # noqa: F401
 from headstart.cli import data as _data  # noqa: F401
 from headstart.cli import evaluate as _evaluate  # noqa: F401
+from headstart.cli import export as _export  # noqa: F401
 from headstart.cli import init as _init  # noqa: F401
 from headstart.cli import methods as _methods  # noqa: F401
+from headstart.cli import predict as _predict  # noqa: F401
 from headstart.cli import recipes as _recipes  # noqa: F401
+from headstart.cli import report as _report  # noqa: F401
 from headstart.cli import runs as _runs  # noqa: F401
 from headstart.cli import slim as _slim  # noqa: F401
 from headstart.cli import study as _study  # noqa: F401

@@ -21,6 +21,7 @@ from headstart.cli.evaluate_corruptions import (
     chosen_corruptions,
     corruption_section,
 )
+from headstart.cli.on_section import on_section
 from headstart.cli.speed_section import speed_section, ways_to_time
 from headstart.errors import HeadstartError, unknown
 
@@ -40,6 +41,9 @@ Onnx = Annotated[bool, typer.Option("--onnx", help="Time the model exported to O
 Seconds = Annotated[float | None, typer.Option("--seconds", min=0, help="Time for each batch size (default: 2).")]
 Device = Annotated[str | None, typer.Option("--device", metavar="cpu|cuda", help="Where to run.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads to use.")]
+On = Annotated[
+    str | None, typer.Option("--on", metavar="DATASET", help="Evaluate on another dataset; classes match by name.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the JSON document and nothing else.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for evaluation.json and the pictures.")]
 
@@ -49,6 +53,7 @@ Out = Annotated[Path | None, typer.Option("--out", help="Folder for evaluation.j
 def evaluate(
     context: typer.Context,
     runs: Runs,
+    on: On = None,
     throughput: Speed = False,
     batch: Batch = None,
     precision: Precision = None,
@@ -73,7 +78,7 @@ def evaluate(
     corrupted = chosen_corruptions(corruptions, limit, published, frost)
     if threads is not None:
         torch.set_num_threads(threads)
-    at = _device(device)
+    at = chosen_device(device)
     opened = open_runs(runs)
     # A run's own evaluation lies with it; that of several with none of them.
     out = out or (Path(runs[0]) if len(runs) == 1 else Path("runs/evaluation"))
@@ -84,6 +89,8 @@ def evaluate(
 
     # A function for each section: it adds to the document's entry of each run, prints, and returns its pictures.
     wrong = accuracy_section(shown, document, opened, at)
+    if on is not None:
+        on_section(shown, document, opened, at, on)
     if timed is not None:
         pictures += speed_section(shown, document, opened, at, out, timed)
     if corrupted is not None:
@@ -101,7 +108,8 @@ def evaluate(
         )
 
 
-def _device(name: str | None) -> torch.device:
+def chosen_device(name: str | None) -> torch.device:
+    """The device of that name; the GPU when there is one, unless given."""
     import torch
 
     if name not in (None, "cpu", "cuda"):
@@ -128,6 +136,8 @@ def _about(context: typer.Context, at: torch.device) -> dict[str, Any]:
 
 def _command(context: typer.Context) -> str:
     """What was typed. A place on this machine says nothing to others: of an absolute path the last part has to do."""
+    from headstart.data import spec_name
+
     words = ["headstart", "evaluate"]
     for parameter in context.command.params:
         source = None if parameter.name is None else context.get_parameter_source(parameter.name)
@@ -138,5 +148,6 @@ def _command(context: typer.Context) -> str:
             words.append(parameter.opts[0])
         if not isinstance(value, bool):
             values = value if isinstance(value, (list, tuple)) else [value]
+            values = [spec_name(one) for one in values] if parameter.name == "on" else values
             words += [Path(one).name if Path(str(one)).is_absolute() else str(one) for one in values]
     return shlex.join(words)

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-__all__ = ["BadImage", "Header", "decode", "read_header"]
+__all__ = ["BadImage", "Header", "decode", "fitted", "read_header"]
 
 # Of the many formats that Pillow opens. Some of the others run a program on what they are given, as EPS does.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "MPO", "AVIF")
@@ -42,10 +42,7 @@ def read_header(content: bytes) -> Header:
 
 
 def decode(content: bytes, size: int, *, grey: bool) -> np.ndarray:
-    """An encoded image, upright, its shorter side resized to ``size`` and its middle cut out.
-
-    Transparent pixels show white. 16-bit values v become round(v / 257), so that the full range stays the full
-    range. Resizing is Pillow's bicubic with antialiasing; an image of the right size keeps its pixels.
+    """An encoded image as :func:`fitted` makes it.
 
     Args:
         content: the bytes of a file.
@@ -59,20 +56,35 @@ def decode(content: bytes, size: int, *, grey: bool) -> np.ndarray:
         BadImage: if it is empty, cut, of no known format, or too large to be meant.
     """
     with _opened(content) as opened:
-        try:
-            opened.load()
-            image = _eight_bits(ImageOps.exif_transpose(opened))
-            if image.mode not in ("L", "RGB"):
-                image = image.convert("RGB")  # some modes know no other way, not even to grey
-            image = image.convert("L" if grey else "RGB")
-            if image.size != (size, size):
-                image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
-        except BadImage:
-            raise
-        except Exception as error:  # Pillow's plugins raise what they like: OSError, SyntaxError, struct.error …
-            raise BadImage(str(error) or type(error).__name__) from error
-        pixels = np.asarray(image)
-        return pixels[None] if grey else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+        return fitted(opened, size, grey=grey)
+
+
+def fitted(opened: Image.Image, size: int, *, grey: bool) -> np.ndarray:
+    """An image, upright, its shorter side resized to ``size`` and its middle cut out; arguments as for :func:`decode`.
+
+    Transparent pixels show white. 16-bit values v become round(v / 257), so that the full range stays the full
+    range. Resizing is Pillow's bicubic with antialiasing; an image of the right size keeps its pixels.
+
+    Returns:
+        uint8 (C, S, S).
+
+    Raises:
+        BadImage: if it is cut, or has pixels that are no picture's.
+    """
+    try:
+        opened.load()
+        image = _eight_bits(ImageOps.exif_transpose(opened))
+        if image.mode not in ("L", "RGB"):
+            image = image.convert("RGB")  # some modes know no other way, not even to grey
+        image = image.convert("L" if grey else "RGB")
+        if image.size != (size, size):
+            image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
+    except BadImage:
+        raise
+    except Exception as error:  # Pillow's plugins raise what they like: OSError, SyntaxError, struct.error …
+        raise BadImage(str(error) or type(error).__name__) from error
+    pixels = np.asarray(image)
+    return pixels[None] if grey else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
 def _opened(content: bytes) -> Image.Image:

@@ -7,7 +7,7 @@ import importlib.util
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from headstart.attention.hooks import evaluating
 from headstart.errors import HeadstartError
 from headstart.evaluation.timing import where
 
-__all__ = ["OnnxSession", "need_onnx", "onnx_bytes"]
+__all__ = ["OnnxSession", "need_onnx", "onnx_bytes", "traced"]
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
@@ -28,26 +28,37 @@ def need_onnx() -> None:
         raise HeadstartError(f'ONNX needs {", ".join(missing)}; pip install "headstart[onnx]".')
 
 
-def onnx_bytes(model: nn.Module, image_shape: tuple[int, int, int]) -> bytes:
+def onnx_bytes(
+    model: nn.Module,
+    image_shape: tuple[int, int, int],
+    *,
+    dtype: torch.dtype = torch.float32,
+    outputs: Sequence[str] = ("logits",),
+) -> bytes:
     """``model`` in evaluation mode as an ONNX file's content: ``images`` (batch, C, H, W) to ``logits`` (batch, K).
 
-    The batch is of any size. Raises :class:`~headstart.errors.HeadstartError` where a package is missing, and for a
-    model that PyTorch can't export, with PyTorch's reason.
+    The batch is of any size. ``dtype`` is that of the images, ``outputs`` names what the model returns. Raises
+    :class:`~headstart.errors.HeadstartError` where a package is missing, and for a model that PyTorch can't export,
+    with PyTorch's reason.
     """
     need_onnx()
     # Three images: of one or two, an exporter may take what holds for that number to hold for all.
-    images = torch.zeros(3, *image_shape, device=where(model))
+    images = torch.zeros(3, *image_shape, dtype=dtype, device=where(model))
     with warnings.catch_warnings(), _silent(), evaluating(model), torch.no_grad():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            _traced(model, images), dynamo=True, input_names=["images"], output_names=["logits"], verbose=False
+            traced(model, images), dynamo=True, input_names=["images"], output_names=list(outputs), verbose=False
         )
     assert program is not None
     return program.model_proto.SerializeToString()
 
 
-def _traced(model: nn.Module, images: Tensor) -> torch.export.ExportedProgram:
-    """The graph for any number of images, by running the model or, where that fixes the number, by reading its code."""
+def traced(model: nn.Module, images: Tensor, target: str = "ONNX") -> torch.export.ExportedProgram:
+    """The graph for any number of images, by running the model or, where that fixes the number, by reading its code.
+
+    ``images`` are three or more, ``target`` is what the graph is for. Raises
+    :class:`~headstart.errors.HeadstartError` for a model that PyTorch can't export, with PyTorch's reason.
+    """
     # torch.onnx.export, left to itself, would fix the number without a word.
     first: Exception | None = None
     for strict in (False, True):
@@ -57,7 +68,7 @@ def _traced(model: nn.Module, images: Tensor) -> torch.export.ExportedProgram:
             )
         except Exception as error:  # the exporter's own classes differ from version to version
             first = first or error
-    raise HeadstartError(f"{type(model).__name__} can't be exported to ONNX: {_reason(first)}") from first
+    raise HeadstartError(f"{type(model).__name__} can't be exported to {target}: {_reason(first)}") from first
 
 
 class OnnxSession:

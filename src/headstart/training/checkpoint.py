@@ -139,10 +139,17 @@ def fill(module: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
 
 def _meta(path: Path, header: bytes) -> dict[str, Any] | None:
     try:
-        meta = json.loads(header).get("__metadata__", {}).get("headstart")
-        return None if meta is None else dict(json.loads(meta))
+        text = json.loads(header).get("__metadata__", {}).get("headstart")
+        meta = None if text is None else dict(json.loads(text))
     except (ValueError, AttributeError, TypeError):
         raise RefusedCheckpoint(path, "it cannot be read (its header is no JSON: damaged, or no checkpoint)") from None
+    if meta is not None and meta.get("format", 0) > FORMAT:
+        raise RefusedCheckpoint(
+            path,
+            f"a newer headstart wrote it (format {meta['format']}, this version reads up to {FORMAT}); update with "
+            "pip install -U headstart",
+        )
+    return meta
 
 
 def _slot(digest: str) -> bytes:

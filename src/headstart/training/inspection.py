@@ -12,11 +12,12 @@ from headstart.errors import HeadstartError
 from headstart.training.build import build_dataset, sample_images
 from headstart.training.checkpoint import load_weights, read_meta
 from headstart.training.kept import newest_pass, position
+from headstart.training.provenance import versions
 from headstart.training.recipe import Recipe
-from headstart.training.run_folder import read_json
+from headstart.training.run_folder import read_config
 from headstart.training.trainee import build_trainee
 
-__all__ = ["Run", "load_run"]
+__all__ = ["Run", "load_run", "stored_recipe", "with_weights"]
 
 
 @dataclass(frozen=True)
@@ -69,17 +70,42 @@ def load_run(folder: str | Path) -> Run:
     if (folder / "results.json").exists():
         runs = sorted(path.parent.relative_to(folder).as_posix() for path in folder.glob("*/*/result.json"))
         raise HeadstartError(f"{folder} holds a comparison; name one of its runs: {', '.join(runs)}.")
-    stored = read_json(folder / "config.json")
-    keys = {key: value for key, value in stored["config"].items() if key != "scheme"}
-    recipe = Recipe(**{**keys, "dataset": stored.get("dataset", keys["dataset"])})
+    recipe = stored_recipe(folder)
     dataset = build_dataset(recipe)
-    trainee = build_trainee(recipe, dataset, training=False)
-    model = trainee.model
     final = folder / "model.safetensors"
     finished = final.exists()
     weights = final if finished else newest_pass(folder)
     if weights is None:
         raise HeadstartError(f"{folder} has no finished pass yet; run it for at least one pass.")
-    load_weights(weights, model)
-    trainee.update(1.0 if finished else position(read_meta(weights))[0] / recipe.passes)
-    return Run(recipe, dataset, model.eval(), finished)
+    progress = 1.0 if finished else position(read_meta(weights))[0] / recipe.passes
+    return Run(recipe, dataset, with_weights(recipe, dataset, weights, progress), finished)
+
+
+def stored_recipe(folder: Path) -> Recipe:
+    """The recipe of a run folder.
+
+    Raises :class:`~headstart.errors.HeadstartError` when the folder is no run's, or a newer version's.
+    """
+    stored = read_config(folder)
+    keys = {key: value for key, value in stored["config"].items() if key != "scheme"}
+    try:
+        return Recipe(**{**keys, "dataset": stored.get("dataset", keys["dataset"])})
+    except HeadstartError as error:
+        theirs, ours = stored.get("versions", {}).get("headstart"), versions()["headstart"]
+        if theirs == ours:
+            raise
+        raise HeadstartError(
+            f"{folder} was written by headstart {theirs}, and this is {ours}, which does not know all of its recipe: "
+            f"{error} Use the version that wrote it, or a newer one."
+        ) from None
+
+
+def with_weights(recipe: Recipe, dataset: Dataset, weights: Path, progress: float = 1.0) -> nn.Module:
+    """The recipe's model in evaluation mode with the weights in a file, its methods as far as ``progress``, 0 to 1.
+
+    Of the dataset it matters what an image and the classes are; its splits may be empty.
+    """
+    trainee = build_trainee(recipe, dataset, training=False)
+    load_weights(weights, trainee.model)
+    trainee.update(progress)
+    return trainee.model.eval()

@@ -1,10 +1,11 @@
 """A run folder belongs to one config: claimed by the first run, continued by its like, refused to others.
 
 =====================  =====================================================================
-config.json            the recipe, its hash, the scheme in full, the versions
+config.json            the recipe, its hash, the scheme in full, the versions, the folder's format
 init.json              what each head looked at before training
 history.jsonl          one line per pass
 locality.jsonl         likewise, of each head, when they are watched
+weights-pass-N*        then too: the weights after a quarter and half of the passes
 checkpoint*.safetensors where the run goes on: see :mod:`headstart.training.kept`
 best.safetensors       the checkpoint of the pass with the best validation accuracy
 model.safetensors      the final weights
@@ -23,7 +24,9 @@ from headstart.errors import HeadstartError
 from headstart.training.files import write_json
 from headstart.training.provenance import versions
 
-__all__ = ["check", "claim", "read_json"]
+__all__ = ["check", "claim", "read_config", "read_json"]
+
+FORMAT = 1  # raised when an older version could not read what a newer one writes
 
 
 def read_json(path: Path) -> Any:
@@ -40,6 +43,25 @@ def read_json(path: Path) -> Any:
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise HeadstartError(f"{path} is damaged ({error}); delete {path.parent} and run again.") from None
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The ``config.json`` of a run folder: ``config``, the recipe's keys, and what was written beside it.
+
+    Raises :class:`~headstart.errors.HeadstartError` when the folder is no run's, or a newer version's.
+    """
+    stored = read_json(folder / "config.json")
+    if not isinstance(stored, dict) or not isinstance(stored.get("config"), dict) or "dataset" not in stored["config"]:
+        raise HeadstartError(
+            f"{folder / 'config.json'} is not of a run: expected a folder written by `headstart train`, or one arm's "
+            "seed folder of `headstart compare`."
+        )
+    if stored.get("format", 1) > FORMAT:
+        raise HeadstartError(
+            f"{folder} was written by headstart {stored.get('versions', {}).get('headstart')} (format "
+            f"{stored['format']}), and this version reads up to format {FORMAT}; update with pip install -U headstart."
+        )
+    return stored
 
 
 def check(folder: Path, config: dict[str, Any]) -> bool:
@@ -69,4 +91,4 @@ def claim(folder: Path, config: dict[str, Any], **more: Any) -> None:
     """
     if not check(folder, config):
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "config.json", {"config": config, **more, "versions": versions()})
+        write_json(folder / "config.json", {"config": config, **more, "versions": versions(), "format": FORMAT})
