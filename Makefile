@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: demo test real format slow bench clean
+.PHONY: demo test real format slow browser bench clean
 
 demo: $(VENV)/.core
 	$(BIN)/headstart demo
@@ -28,6 +28,11 @@ format: $(VENV)/.dev
 
 real: $(VENV)/.dev
 	$(BIN)/pytest -m slow -rs tests/data/test_real.py
+
+# Chromium is the system's: apt-get install chromium
+browser: $(VENV)/.dev
+	$(PIP) -e ".[browser]"
+	$(BIN)/pytest -m browser -rs tests/reporting/page
 
 slow: $(VENV)/.dev
 	$(BIN)/pytest -m slow

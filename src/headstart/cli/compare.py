@@ -126,6 +126,7 @@ def _compare(
     track: Sequence[str] = (),
     watch: bool = False,
 ) -> None:
+    from headstart.cli.report import report_of_finished
     from headstart.reporting import draw_curves, rich_table
     from headstart.reporting.watched import draw_watched
     from headstart.training import compare
@@ -150,7 +151,7 @@ def _compare(
     locality = draw_watched(results, out / "locality.png")
     _notes(shown, results)
     shown.print(rich_table(results))
-    pictures = [curves] if locality is None else [curves, locality]
+    pictures = [picture for picture in (curves, locality, report_of_finished(out, shown)) if picture is not None]
     show_paths(shown, [out / "results.json", *pictures, *[_heads(out, arm["name"]) for arm in results["arms"]]])
 
 

@@ -45,8 +45,11 @@ def train(
     watch: Watch = False,
 ) -> None:
     """Train one model; behind `torchrun --nproc-per-node=N -m`, with N processes or GPUs."""
+    from headstart.cli.report import report_of_finished
     from headstart.reporting import save_figure
     from headstart.training import arm_folder, train
+    from headstart.training.gathering import note_machine
+    from headstart.training.processes import leading
 
     given = {"limit": limit, "per_class": per_class, "fraction": fraction, "init": init, "seed": seed, "with": with_}
     given["permute_patches"] = 0 if permute else None
@@ -54,6 +57,7 @@ def train(
     out = out or Path(f"runs/{chosen.dataset_name}-{arm_folder('+'.join([chosen.init, *chosen.methods]))}")
     shown = console()
     heads = out / "heads.png"
+    finished = (out / "result.json").exists()
     result = train(
         chosen,
         out,
@@ -67,7 +71,12 @@ def train(
         f"test accuracy [bold]{result['test_accuracy']:.1%}[/], val {result['val_accuracy']:.1%}, "
         f"{result['seconds']:.0f} s, {result['images_per_second']:,.0f} images/s"
     )
-    show_paths(shown, [out / "model.safetensors", out / "result.json", heads])
+    pages = []
+    if leading():
+        if not finished:
+            note_machine(out)
+        pages = [report_of_finished(out, shown)]
+    show_paths(shown, [out / "model.safetensors", out / "result.json", heads, *(page for page in pages if page)])
 
 
 @app.command()

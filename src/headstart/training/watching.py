@@ -3,6 +3,8 @@
 A row of ``locality.jsonl`` holds ``pass`` (0 before the first step) and, for each of the :data:`MEASURES` of
 :class:`~headstart.evaluation.locality.HeadLocality`, a list of blocks of lists of heads; ``position`` is the
 association of the position embedding, None for models without.
+
+A watched run keeps its weights after a quarter and after half of its passes too, to be looked at later.
 """
 
 from __future__ import annotations
@@ -18,12 +20,13 @@ from headstart.data import Dataset
 from headstart.evaluation.locality import locality
 from headstart.initialization import HeadReport
 from headstart.training.build import sample_images
+from headstart.training.checkpoint import save_weights
 from headstart.training.files import write_lines
 from headstart.training.recipe import Recipe
 from headstart.training.run_folder import read_json
 from headstart.training.start import MEASURED_IMAGES
 
-__all__ = ["MEASURES", "Watch", "read_watched", "starting_heads"]
+__all__ = ["MEASURES", "Watch", "kept_weights", "read_watched", "starting_heads"]
 
 MEASURES = ("start_mass", "moved", "distance", "entropy", "association")
 FILE = "locality.jsonl"
@@ -33,6 +36,11 @@ def read_watched(folder: Path) -> list[dict[str, Any]]:
     """The rows in a run's folder; none where it was not watched."""
     path = folder / FILE
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def kept_weights(folder: Path) -> dict[int, Path]:
+    """The weights that a watched run kept on its way, by pass."""
+    return {int(path.stem.rpartition("-")[2]): path for path in folder.glob("weights-pass-*.safetensors")}
 
 
 def starting_heads(folder: Path) -> list[HeadReport]:
@@ -58,6 +66,7 @@ class Watch:
         self.on = bool(self.start)
         self.images = dataset.seen(sample_images(dataset.val, MEASURED_IMAGES, recipe.split_seed))
         self.rows = read_watched(folder)
+        self.kept = {recipe.passes // 4, recipe.passes // 2} - {0, recipe.passes}
 
     def look(self, number: int, model: nn.Module) -> None:
         """Add the row of pass ``number``, in place of those of that pass and later ones, which are trained again."""
@@ -74,6 +83,8 @@ class Watch:
             row[name] = blocks
         self.rows = [*(old for old in self.rows if old["pass"] < number), row]
         write_lines(self.folder / FILE, self.rows)
+        if number in self.kept:
+            save_weights(self.folder / f"weights-pass-{number}.safetensors", model)
 
 
 def _head(told: dict[str, Any]) -> HeadReport:

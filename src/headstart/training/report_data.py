@@ -1,0 +1,111 @@
+"""What a report page tells of a run or a comparison, read from its folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from headstart.data import Split
+from headstart.errors import HeadstartError
+from headstart.training.comparison import arm_folder
+from headstart.training.inspection import Run, load_run
+from headstart.training.run_folder import read_json
+from headstart.training.seeds import generator
+from headstart.training.watching import read_watched
+
+__all__ = ["Predicted", "folders", "predicted", "read_results", "sampled"]
+
+NEEDED = ("config", "config_hash", "arms", "command", "hardware")
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """``shares`` (n, K): the probability that a model gives each class on the images of ``split``."""
+
+    split: Split
+    shares: Tensor
+
+    @property
+    def labels(self) -> Tensor:
+        return self.split.labels.cpu()
+
+
+def read_results(folder: str | Path) -> dict[str, Any]:
+    """``results.json`` of a comparison; of a single run the same with one arm, whose accuracies are None until it ends.
+
+    Raises :class:`~headstart.errors.HeadstartError` when the folder holds neither.
+    """
+    folder = Path(folder)
+    if (folder / "results.json").exists():
+        results = read_json(folder / "results.json")
+        missing = [key for key in NEEDED if key not in results]
+        if missing:
+            raise HeadstartError(
+                f"{folder}/results.json is not of a comparison (it has no {missing[0]}); expected the folder of a "
+                "`headstart train` or `headstart compare`."
+            )
+        return results
+    run = load_run(folder)
+    path = folder / "history.jsonl"
+    history = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    result = read_json(folder / "result.json") if run.finished else {}
+    machine = read_json(folder / "machine.json") if (folder / "machine.json").exists() else {}
+    watched = read_watched(folder)
+    test = result.get("test_accuracy")
+    row = {
+        "seed": run.recipe.seed,
+        "val": result.get("val_accuracy", history[-1]["val_accuracy"] if history else None),
+        "test": test,
+        "seconds": result.get("seconds", sum(row["seconds"] for row in history)),
+        "images_per_second": result.get("images_per_second"),
+        "parameters": result.get("parameters"),
+        "flops": result.get("flops"),
+        "history": history,
+        **({"locality": watched} if watched else {}),
+    }
+    name = "+".join([run.recipe.init, *run.recipe.methods])
+    arm = {"name": name, "runs": [row], "mean": test, "sd": None, "n": 1, "difference": None, "interval": None}
+    return {
+        "command": None,
+        "config": run.recipe.portable(),
+        "config_hash": run.recipe.config_hash,
+        "versions": machine.get("versions", read_json(folder / "config.json").get("versions", {})),
+        "hardware": machine.get("hardware"),
+        "commit": machine.get("commit"),
+        "arms": [arm],
+    }
+
+
+def folders(folder: str | Path, results: dict[str, Any]) -> dict[str, Path]:
+    """Where the first seed of each arm lies."""
+    folder = Path(folder)
+    if not (folder / "results.json").exists():
+        return {results["arms"][0]["name"]: folder}
+    return {arm["name"]: folder / arm_folder(arm["name"]) / f"seed-{arm['runs'][0]['seed']}" for arm in results["arms"]}
+
+
+def sampled(split: Split, count: int, seed: int) -> Split:
+    """``count`` images of ``split`` and their labels, the same ones as of ``sample_images``; all if it has fewer."""
+    order = torch.randperm(len(split), generator=generator(seed, "sample"))[:count]
+    return split[order.to(split.labels.device)]
+
+
+@torch.inference_mode()
+def predicted(run: Run, split: Split, count: int) -> Predicted:
+    """What the model of ``run`` says of ``count`` images of ``split``, on a GPU where there is one."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    chosen = split if len(split) <= count else sampled(split, count, run.recipe.split_seed)
+    model = run.model.to(device)
+    try:
+        parts = [
+            model(run.dataset.seen(images.to(device))).float().softmax(dim=1).cpu()
+            for images in chosen.images.split(run.recipe.eval_batch)
+        ]
+    finally:
+        model.cpu()
+    return Predicted(chosen, torch.cat(parts))
