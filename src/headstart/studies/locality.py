@@ -44,8 +44,8 @@ def run(request: Request) -> dict[str, Any]:
         batch_size=500,
         lr=0.5,
         transfer=names[1],
-        counts=(5, 20) if request.quick else (3, 10, 30, 100, 300, 1000, 3000),
-        transfer_steps=20 if request.quick else 2000,
+        counts=(5, 20) if request.quick else (3, 10, 30, 100, 300, 1000),
+        transfer_steps=20 if request.quick else 1000,
     )
     if chosen["transfer"] not in TASKS:
         raise HeadstartError(f"transfer must be one of: {'; '.join(names)}; got {chosen['transfer']!r}.")

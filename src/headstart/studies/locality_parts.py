@@ -32,6 +32,8 @@ TASKS: dict[str, tuple[int, int, int, float]] = {
 LEARNERS = ("trained", "left as it began", "published schedule")
 STARTS = ("kept", "kept and trained on", "from scratch", "left as it began", "of other sets")
 
+FIRST = ("samples", "test", "steps", "batch_size", "lr")  # the settings that the first task depends on
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -76,7 +78,7 @@ class Parts:
                 "attention": model.attention.tolist(),
             }
 
-        return self._read_or_make([name, learner, seed], make)
+        return self._read_or_make([name, learner, seed], FIRST, make)
 
     def transferred(self, start: str, count: int, seed: int) -> dict[str, Any]:
         """The error on a second task of the same sets from ``count`` samples of it; positions come from ``start``."""
@@ -97,7 +99,7 @@ class Parts:
             fit(model, task, train, test, steps=steps, batch_size=count, lr=lr, positions=trained, looks=1)
             return {"seed": seed, "error": error(model, test), "best_error": task.best_error(test)}
 
-        return self._read_or_make(["transfer", start, count, seed], make)
+        return self._read_or_make(["transfer", start, count, seed], (*FIRST, "transfer", "transfer_steps"), make)
 
     def _of_other_sets(self, name: str, seed: int) -> dict[str, Any]:
         """Positions learned as well, but of a task that parts the patches into other sets."""
@@ -113,11 +115,14 @@ class Parts:
             fit(model, task, train, test, steps=steps, batch_size=size, lr=lr, looks=1)
             return {"scores": model.scores.tolist()}
 
-        return self._read_or_make(["other sets", name, seed], make)
+        return self._read_or_make(["other sets", name, seed], FIRST, make)
 
-    def _read_or_make(self, key: list[Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _read_or_make(
+        self, key: list[Any], keys: tuple[str, ...], make: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """The part in the file ``key``, made where there is none; it depends on the settings ``keys``."""
         path = self.folder / ("-".join(map(str, key)).replace(" ", "_") + ".json")
-        settings = json.loads(json.dumps(self.chosen))
+        settings = {name: self.chosen[name] for name in keys}
         if not path.exists():
             self.console.print(" · ".join(map(str, key)), style="dim", markup=False, highlight=False)
             path.parent.mkdir(parents=True, exist_ok=True)
