@@ -17,6 +17,8 @@ from headstart.methods import ConditionedChoice, Step, resolve_methods
 from headstart.methods.fourier import scaled_amplitudes
 from headstart.methods.noise import normals
 from headstart.training import Recipe, train
+from headstart.training.build import build_dataset
+from headstart.training.trainee import build_trainee
 
 
 def attached(**options: Any) -> ConditionedChoice:
@@ -109,6 +111,17 @@ def test_what_is_hard_is_chosen_more_for_the_images_that_it_is_hard_for(control:
     else:  # exp(1.6) = 5: chances of 0.42 for each noise, 0.08 for each of the others
         assert (minding - torch.tensor([0.08, 0.42, 0.42, 0.08])).abs().max() < 0.12
         assert (others - 0.25).abs().max() < 0.12
+
+
+def test_methods_before_it_go_on_learning(tiny: Recipe) -> None:
+    recipe = tiny.override(["methods=adversarial-noise,conditioned-strength,conditioned-choice"])
+    trainee = build_trainee(recipe, build_dataset(recipe)).train()
+    draws = torch.rand(8, trainee.draws)
+    logits, extra = trainee(torch.randn(8, 1, 8, 8), torch.ones(8, 2, 2), torch.arange(8), draws)
+    assert extra is not None
+    (logits.square().mean() + extra).backward()
+    assert all(parameter.grad is not None for parameter in trainee.parameters())
+    assert trainee.each[0].second.weight.grad.abs().sum() > 0 and trainee.each[1].experts.grad.abs().sum() > 0
 
 
 def test_half_precision_gives_nearly_the_same_images() -> None:

@@ -107,9 +107,9 @@ class ConditionedChoice(Method):
         noisy = [images + of_strength(one, self.strength) for one in (noise, coarse)]
         return torch.stack([images, *noisy, changed], dim=1)
 
-    @torch.no_grad()
     def augment(self, images: Tensor, draws: Tensor) -> tuple[Tensor, Tensor | None]:
-        chosen = self.chosen(self.guesses(images), draws)
+        with torch.no_grad():  # of the choice alone: another method may be behind the images
+            chosen = self.chosen(self.guesses(images), draws)
         every = self.candidates(images, draws[:, len(CANDIDATES) :])
         return every[torch.arange(len(images), device=images.device), chosen], None
 
