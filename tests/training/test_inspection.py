@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -32,4 +33,13 @@ def test_a_cut_run_gives_its_last_pass(tiny: Recipe, tmp_path: Path) -> None:
     for path in (*tmp_path.glob("checkpoint*"), tmp_path / "best.safetensors"):
         path.unlink()
     with pytest.raises(HeadstartError, match="has no finished pass yet"):
+        load_run(tmp_path)
+
+
+def test_a_recipe_of_another_version_says_which(tiny: Recipe, tmp_path: Path) -> None:
+    config = {**tiny.portable(), "telepathy": True}
+    (tmp_path / "config.json").write_text(json.dumps({"config": config, "versions": {"headstart": "9.0"}}))
+    with pytest.raises(
+        HeadstartError, match=r"was written by headstart 9.0, and this is .*: unknown recipe key 'telepa"
+    ):
         load_run(tmp_path)

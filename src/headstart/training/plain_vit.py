@@ -25,11 +25,10 @@ def plain_vit(predictor: Predictor, target: str) -> VisionTransformer:
         raise HeadstartError(f"{target} has no model of permuted patches; {other}.")
     if type(model) is not VisionTransformer:
         raise HeadstartError(f"{target} has no counterpart of {type(model).__name__} (model {recipe.model}); {other}.")
-    plain = {
-        name: type(module) for name, module in build_model(recipe, predictor.facts.dataset(recipe)).named_modules()
-    }
-    own = dict(model.named_modules())
-    changed = [name for name, module in own.items() if plain.get(name) is not type(module) or _hooked(module)]
+    made = build_model(recipe, predictor.facts.dataset(recipe))
+    plain = {name: _kind(module) for name, module in made.named_modules()}
+    own = {name: _kind(module) for name, module in model.named_modules()}
+    changed = [name for name, kind in own.items() if plain.get(name) != kind]
     if changed or own.keys() != plain.keys():
         methods = ", ".join(recipe.methods) or "something"
         where = changed[0] if changed else sorted(plain.keys() - own.keys())[0]
@@ -39,5 +38,6 @@ def plain_vit(predictor: Predictor, target: str) -> VisionTransformer:
     return model
 
 
-def _hooked(module: nn.Module) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks)
+def _kind(module: nn.Module) -> tuple[type[nn.Module], str, int]:
+    """Its class, its sizes (strides and padding, say, that its class does not tell), and how many hooks it has."""
+    return type(module), module.extra_repr(), len(module._forward_hooks) + len(module._forward_pre_hooks)

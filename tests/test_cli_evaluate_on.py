@@ -1,0 +1,25 @@
+import json
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from headstart.cli import app
+from headstart.training import named_recipe, train
+
+
+def test_a_run_is_evaluated_on_another_dataset(tmp_path: Path) -> None:
+    recipe = named_recipe("digits").override(["width=24", "depth=1", "passes=1", "batch_size=50", "limit=200"])
+    result = train(recipe, tmp_path / "run")
+    words = ["evaluate", str(tmp_path / "run"), "--device", "cpu", "--on"]
+    found = CliRunner().invoke(app, [*words, "digits"], env={"COLUMNS": "120"})
+    assert found.exit_code == 0, found.output
+    assert f"run on digits (its test images, 359): {result['test_accuracy']:.2%} right, " in found.stdout
+    assert "  worst: " in found.stdout
+    document = json.loads((tmp_path / "run/evaluation.json").read_text())
+    on = document["runs"][0]["on"]
+    assert (on["dataset"], on["part"], on["images"], on["accuracy"]) == ("digits", "test", 359, result["test_accuracy"])
+    assert document["command"] == "headstart evaluate run --on digits --device cpu"
+
+    missing = CliRunner().invoke(app, [*words, str(tmp_path / "nowhere.csv")], env={"COLUMNS": "120"})
+    assert missing.exit_code == 2
+    assert "expected a folder with one folder for each class" in missing.stderr
