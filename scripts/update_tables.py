@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.reporting import gains, markdown_table, measured
+from headstart.reporting.slim import slim_markdown
 
 MARKED = re.compile(r"(<!-- results:(?P<file>\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -35,7 +36,9 @@ def updated(text: str, root: Path) -> str:
         return json.loads(path.read_text())
 
     def table(match: re.Match[str]) -> str:
-        return f"{match[1]}{markdown_table(found(match))}\n{match[3]}"
+        results = found(match)
+        made = slim_markdown(results) if "teacher" in results else markdown_table(results)
+        return f"{match[1]}{made}\n{match[3]}"
 
     def paragraph(match: re.Match[str]) -> str:
         words = f"Measured ({match['file']}): {measured(found(match))}"

@@ -76,3 +76,19 @@ def test_the_gains_of_a_method_are_told_for_each_initialization(results: dict[st
         "Points of test accuracy over the initialization alone, n = 2 [95 % interval]: `default` +1.2 [+0.1, +2.3], "
         "`impulse` −0.4."
     )
+
+
+def test_models_of_other_sizes_show_what_they_cost_and_methods_what_they_compute_beside_them() -> None:
+    def arm(name: str, parameters: int, costs: list[str]) -> dict[str, Any]:
+        run = {"seconds": 1.0, "images_per_second": 50.0, "parameters": parameters, "flops": 2e6, "costs": costs}
+        return {"name": name, "mean": 0.5, "sd": None, "n": 1, "difference": None, "interval": None, "runs": [run]}
+
+    lines = ["bootstrap: 0 M parameters, 0 GFLOP an image; in training 1 M parameters and 2 GFLOP of its own beside it"]
+    results = {
+        "arms": [arm("default", 1000, []), arm("default+bootstrap", 1000, lines)],
+        "command": "c", "hardware": {"gpu": None, "cores": 2}, "date": "d", "config_hash": "h", "commit": None,
+    }  # fmt: skip
+    assert "M parameters |" not in markdown_table(results)
+    assert markdown_table(results).endswith(f"\n\n* {lines[0]}")
+    results["arms"][1]["runs"][0]["parameters"] = 2_500_000
+    assert "| `default+bootstrap` | 50.0 | 1 | – | 2.500 | 0.0020 | 50 |" in markdown_table(results)

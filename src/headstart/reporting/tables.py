@@ -17,21 +17,20 @@ def table_rows(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     rows = [
         [arm["name"], _accuracy(arm), str(arm["n"]), _signed_in(arm["difference"], arm["interval"])] for arm in arms
     ]
-    if "matrix" not in results:
+    if "matrix" in results:
+        header += ["gain over its init alone", "beyond the sum of single gains"]
+        for row, arm in zip(rows, arms, strict=True):
+            row += [
+                _signed_in(arm["gain"], arm["gain_interval"]),
+                _signed_in(arm["interaction"], arm["interaction_interval"]),
+            ]
+    elif len({arm["runs"][0].get("parameters") for arm in arms}) == 1:
         return header, rows
-    header += [
-        "gain over its init alone",
-        "beyond the sum of single gains",
-        "M parameters",
-        "GFLOP an image",
-        "images/s",
-    ]
+    header += ["M parameters", "GFLOP an image", "images/s"]
     for row, arm in zip(rows, arms, strict=True):
         first = arm["runs"][0]
         speed = sum(run["images_per_second"] for run in arm["runs"]) / len(arm["runs"])
         row += [
-            _signed_in(arm["gain"], arm["gain_interval"]),
-            _signed_in(arm["interaction"], arm["interaction_interval"]),
             f"{first['parameters'] / 1e6:.3f}",
             f"{first['flops'] / 1e9:.4f}",
             f"{speed:,.0f}",
@@ -50,7 +49,11 @@ def markdown_table(results: dict[str, Any]) -> str:
     header, rows = table_rows(results)
     lines = ["| " + " | ".join(header) + " |", "|---|" + "---:|" * (len(header) - 1)]
     lines += ["| " + " | ".join([f"`{row[0]}`", *row[1:]]) + " |" for row in rows]
-    return "\n".join([*lines, "", _source(results)])
+    lines += ["", _source(results)]
+    costs = [line for arm in results["arms"] for line in arm["runs"][0].get("costs", [])]
+    if any("in training" in line for line in costs):
+        lines += ["", *(f"* {line}" for line in dict.fromkeys(costs))]
+    return "\n".join(lines)
 
 
 def _rows_table(results: dict[str, Any]) -> str:

@@ -84,6 +84,8 @@ def _arm(name: str, made: list[Run]) -> dict[str, Any]:
                 "history": [json.loads(line) for line in lines],
                 "init": _per_block(start["on_images"]["heads"] if start["on_images"] else []),
                 "notes": start["notes"],
+                # What each method adds, and what it computes beside the model while it trains, in words.
+                **({"costs": result["costs"]} if "costs" in result else {}),
                 **_watched(run),
             }
         )
