@@ -20,7 +20,7 @@ __all__ = ["report_of_finished", "write_report"]
 OPENED = 6  # arms that are opened to be looked at: all of a usual comparison
 EXPLORED = 3  # arms whose attention is on the page
 SCORED = 10_000  # images that classes are judged by
-SAMPLED = 2_000  # validation images that mistakes are shown of
+SAMPLED = 1_000  # validation images that mistakes are shown of
 MEASURED = 64  # validation images on which heads are measured
 
 
