@@ -127,16 +127,21 @@ def command(request: Request) -> str:
 
 
 def shown(rows: list[dict[str, Any]]) -> Table:
-    """The rows as a table for the terminal."""
+    """What of the rows fits a terminal, as a table; ``results.json`` has the rest."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD)
-    for title in rows[0]:
+    titles = [
+        title
+        for title in rows[0]
+        if title not in ("trained", "n", "filters moved by", "stable rank", "different filters")
+    ]
+    for title in titles:
         table.add_column(title, overflow="fold")
     for row in rows:
-        table.add_row(*[Text(str(cell)) for cell in row.values()])
+        table.add_row(*[Text(str(row[title])) for title in titles])
     return table
 
 

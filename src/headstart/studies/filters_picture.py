@@ -40,17 +40,17 @@ def draw_filters(results: dict[str, Any], path: str | Path) -> Path:
         taps = kernel**2
         axes.set_xlim(0, taps * 1.06)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axes.set_title(f"kernel {kernel}: at most {taps}", loc="left", color=INK, fontsize=10)
+        axes.set_title(f"kernel {kernel}, at most {taps}", loc="left", color=INK, fontsize=10)
+        axes.set_xlabel("effective rank of a block's filters", color=INK)
         axes.grid(color="#dddddd", linewidth=0.7)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(colors=INK)
     panels[0].yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
-    panels[0].set_ylabel("test accuracy")
-    figure.supxlabel("effective rank of a block's spatial filters, after training", fontsize=10, color=INK)
+    panels[0].set_ylabel("test accuracy", color=INK)
     seeds = "one seed" if results["n"] == 1 else f"{results['n']} seeds and their mean"
     dataset = results["settings"]["dataset"]
-    figure.suptitle(f"ConvMixer on {dataset}: {seeds}; empty marks were trained", color=INK, fontsize=11)
+    figure.suptitle(f"ConvMixer on {dataset}: {seeds}; empty marks are trained filters", color=INK, fontsize=11)
     figure.legend(
         list(marks.values()),
         [name.replace(":frozen=False", ", trained from there") for name in marks],
