@@ -33,7 +33,7 @@ def test_cells_are_points_over_the_reference(tmp_path: Path, monkeypatch: pytest
     ]
     results = {"arms": arms, "corruptions": ["fog", "jpeg_compression"], "n": 3, "config": {"dataset": "digits"}}
     assert draw_robustness(results, tmp_path / "deep" / "picture.png").stat().st_size > 10_000
-    first, second, _ = figures[0].axes
+    first, second = figures[0].axes
     assert [first.get_title(), second.get_title()] == ["over default alone", "over impulse alone"]
     assert [text.get_text() for text in first.get_xticklabels()] == ["impulse", "fourier"]
     assert [text.get_text() for text in first.get_yticklabels()] == ["clean", "fog", "jpeg compression"]

@@ -13,8 +13,8 @@ INK = "#333333"
 def draw_robustness(results: dict[str, Any], path: str | Path) -> Path:
     """Write a PNG: corruptions down, arms across, points of accuracy over the arm's reference in each cell.
 
-    ``results`` is what the study wrote. A panel for each reference; the first row is of clean images. One scale of
-    colour for all, orange for less and blue for more. Returns ``path``.
+    ``results`` is what the study wrote. A panel for each reference, with a scale of colour of its own, orange for less
+    and blue for more; the first row is of clean images. Returns ``path``.
     """
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
@@ -29,11 +29,11 @@ def draw_robustness(results: dict[str, Any], path: str | Path) -> Path:
     widths = [len(group) for group in groups]
     panels = figure.subplots(1, len(groups), squeeze=False, sharey=True, gridspec_kw={"width_ratios": widths})[0]
     values = [[_column(arm, results["corruptions"]) for arm in group] for group in groups]
-    limit = max(1.0, *(abs(value) for group in values for column in group for value in column))
     colors = LinearSegmentedColormap.from_list("gain", ["#D55E00", "#ffffff", "#0072B2"])
     for axes, reference, group, columns in zip(panels, references, groups, values, strict=True):
         cells = [list(row) for row in zip(*columns, strict=True)]
-        drawn = axes.imshow(cells, cmap=colors, vmin=-limit, vmax=limit, aspect="auto")
+        limit = max(1.0, *(abs(value) for column in columns for value in column))
+        axes.imshow(cells, cmap=colors, vmin=-limit, vmax=limit, aspect="auto")
         for row, line in enumerate(cells):
             for column, value in enumerate(line):
                 ink = "white" if abs(value) > 0.7 * limit else INK
@@ -46,12 +46,9 @@ def draw_robustness(results: dict[str, Any], path: str | Path) -> Path:
         axes.tick_params(length=0)
         axes.set_title(f"over {reference} alone", fontsize=9, color=INK)
         axes.spines[:].set_visible(False)
-    bar = figure.colorbar(drawn, ax=list(panels), fraction=0.03, pad=0.02)
-    bar.ax.tick_params(labelsize=7)
-    bar.set_label("points of accuracy", fontsize=8)
     figure.suptitle(
-        f"{results['config']['dataset']}: points of accuracy that each arm has more, clean and under corruption "
-        f"(mean of {results['n']} seeds)",
+        f"{results['config']['dataset']}: points of accuracy that each arm has more, clean and under corruption\n"
+        f"(mean of {results['n']} seeds; each panel has a scale of colour of its own)",
         fontsize=10,
         color=INK,
     )
