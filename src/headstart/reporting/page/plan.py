@@ -38,7 +38,7 @@ def plan_maps(size: Size, budget: int = BUDGET) -> Plan | None:
     >>> plan_maps(Size((3,) * 12, 64, 4))
     Plan(images=4, moments=(0, 1, 2, 3), blocks=(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11))
     >>> plan_maps(Size((6,) * 12, 197, 4))
-    Plan(images=1, moments=(0, 3), blocks=(0, 3, 6, 8, 11))
+    Plan(images=1, moments=(0, 3), blocks=(0, 2, 4, 7, 9, 11))
     """
     every, blocks = tuple(range(size.moments)), len(size.heads)
     ends = tuple(sorted({0, size.moments - 1}))
