@@ -8,7 +8,7 @@ from headstart import create_vit, load
 from headstart.errors import HeadstartError
 from headstart.training import Recipe
 from headstart.training.checkpoint import encode_checkpoint
-from headstart.training.exported import is_exported, load_exported, save_exported
+from headstart.training.exported import is_exported, load_exported, save_exported, without_places
 from headstart.training.facts import Facts
 
 FACTS = Facts(("cat", "dog"), (3, 8, 8), (0.5,) * 3, (0.25,) * 3, 1.5, 10, (0.7, 0.6), (0.1, 0.05), 0.8)
@@ -45,3 +45,13 @@ def test_other_damaged_and_newer_files_are_refused(tmp_path: Path, monkeypatch: 
         load(file)
     with pytest.raises(HeadstartError, match="it cannot be read"):
         load(tmp_path / "nowhere.safetensors")
+
+
+def test_where_a_teacher_lay_is_not_told() -> None:
+    recipe = Recipe(methods=("slim:teacher=/home/me/runs/big:keep=0.5", "drloc:weight=0.1", "slim:teacher=runs/big"))
+    assert without_places(recipe)["methods"] == [
+        "slim:teacher=big:keep=0.5",
+        "drloc:weight=0.1",
+        "slim:teacher=runs/big",
+    ]
+    assert "methods" not in without_places(Recipe())

@@ -5,6 +5,7 @@ It is a checkpoint (:mod:`headstart.training.checkpoint`), with its checksum, th
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from headstart.training.files import write_atomically
 from headstart.training.inspection import with_weights
 from headstart.training.recipe import Recipe
 
-__all__ = ["NAME", "is_exported", "load_exported", "save_exported"]
+__all__ = ["NAME", "is_exported", "load_exported", "save_exported", "without_places"]
 
 NAME = "headstart.safetensors"
 
@@ -28,10 +29,21 @@ def is_exported(path: Path) -> bool:
 
 
 def save_exported(path: Path, recipe: Recipe, facts: Facts, model: nn.Module) -> None:
-    """Write the file, atomically. Of the dataset it says the name, not where it lies."""
-    meta: dict[str, Any] = {"recipe": recipe.portable(), "facts": facts.to_json()}
+    """Write the file, atomically. It says what the dataset is called, and a teacher, not where they lie."""
+    meta: dict[str, Any] = {"recipe": without_places(recipe), "facts": facts.to_json()}
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     write_atomically(path, encode_checkpoint(tensors, meta, recipe.config_hash))
+
+
+def without_places(recipe: Recipe) -> dict[str, Any]:
+    """:meth:`~headstart.training.Recipe.portable`, and of an absolute path in a method's options its last part.
+
+    Whoever opens the model needs no teacher, and where it lay is nobody's business.
+    """
+    values = recipe.portable()
+    if recipe.methods:
+        values["methods"] = [re.sub(r"=/(?:[^/:]*/)*([^/:]+)", r"=\1", method) for method in recipe.methods]
+    return values
 
 
 def load_exported(path: Path) -> tuple[Recipe, Facts, nn.Module]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from headstart.training.exported import without_places
 from headstart.training.facts import Facts
 from headstart.training.inspection import Run
 from headstart.training.provenance import versions
@@ -72,7 +73,7 @@ def model_card(run: Run, facts: Facts, result: dict[str, Any], differences: dict
         images: that these were compared on.
     """
     recipe, (channels, side, _) = run.recipe, facts.image_shape
-    start = " + ".join([recipe.init, *recipe.methods])
+    start = " + ".join([recipe.init, *without_places(recipe).get("methods", [])])
     library = next((name for name in ("timm", "transformers") if name in differences), "headstart")
     head = ["---", f"library_name: {library}", "pipeline_tag: image-classification"]
     head += ["tags:", "- image-classification", "- headstart", "---"]
@@ -130,6 +131,6 @@ def _changed(recipe: Recipe) -> dict[str, Any]:
     usual = Recipe.model_fields
     return {
         key: ",".join(map(str, value)) if isinstance(value, list) else value
-        for key, value in recipe.portable().items()
+        for key, value in without_places(recipe).items()
         if key in ("dataset", "init", "passes", "seed") or getattr(recipe, key) != usual[key].default
     }
