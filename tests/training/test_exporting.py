@@ -59,6 +59,16 @@ def test_an_export_that_disagrees_does_not_stay(folder: Path, tmp_path: Path, mo
         export(folder, tmp_path)
     assert not list(tmp_path.iterdir())
 
+    def old(_: Path) -> None:
+        raise RuntimeError("unknown source\nmore")
+
+    monkeypatch.setitem(exporting.FORMATS, "safetensors", exporting._Format(one.save, old))  # type: ignore[arg-type]
+    with pytest.raises(
+        HeadstartError, match="for safetensors can't be read again: RuntimeError: unknown source The exp"
+    ):
+        export(folder, tmp_path)
+    assert not list(tmp_path.iterdir())
+
 
 def test_what_can_not_be_exported_is_refused(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(HeadstartError, match="unknown export format 'onxx': did you mean 'onnx'"):

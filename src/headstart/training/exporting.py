@@ -128,15 +128,27 @@ def export(
 
 def _compared(name: str, out: Path, files: list[Path], predictor: Predictor, pictures: Tensor) -> float:
     """The largest difference of a logit; files that differ by too much do not stay."""
-    logits = FORMATS[name].read(out)
     parts = [part for part in (pictures[:1], pictures[1:8], pictures[8:]) if len(part)]
-    gap = max(float((logits(part) - predictor.logits(part)).abs().max()) for part in parts)
+    try:
+        logits = FORMATS[name].read(out)
+        gap = max(float((logits(part) - predictor.logits(part)).abs().max()) for part in parts)
+    except Exception as error:  # what another library, perhaps an old one, makes of the file
+        _remove(files)
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
+        raise HeadstartError(
+            f"the model exported for {name} can't be read again: {type(error).__name__}: {reason} The export is "
+            'removed; a newer version may help, pip install -U "headstart[timm,transformers,onnx]".'
+        ) from error
     if not gap <= TOLERANCE:  # also for no number
-        for file in files:
-            file.unlink(missing_ok=True)
+        _remove(files)
         raise HeadstartError(
             f"the model exported for {name} gives other logits than the run's: they differ by up to {gap:.1e}, at most "
             f"{TOLERANCE:.0e} was expected; the export is removed. Please report the recipe: "
             f"{predictor.recipe.model}, {', '.join(predictor.recipe.methods) or 'no method'}."
         )
     return gap
+
+
+def _remove(files: list[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
