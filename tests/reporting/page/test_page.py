@@ -3,7 +3,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from headstart.reporting.page import Arm, write_page
+from headstart.reporting.page.explorer import ROWS
+from headstart.reporting.page.plan import BUDGET
 
 
 def test_the_page_asks_for_nothing_and_closes_nothing_early(page: Path) -> None:
@@ -41,3 +45,18 @@ def test_numbers_alone_make_a_page(results: dict[str, Any], tmp_path: Path) -> N
     ).read_text()
     assert "impulse was not opened: gone" in text and "59.0 ± 1.4" in text
     assert 'id="explorer"' not in text and '{"first":0,"arms":[]}' in text
+
+
+def test_the_largest_page_stays_under_5_mb(results: dict[str, Any], tmp_path: Path) -> None:
+    """Six arms of a hundred classes, photos of pure noise, and all the room that maps may take."""
+    random = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 100, (10_000,), generator=random)
+    pictures = torch.randint(0, 256, (50, 3, 224, 224), generator=random, dtype=torch.uint8)
+    sample = (labels[:50], torch.eye(100)[labels[1:51]], pictures)
+    classes = [f"a class with a long name, {n}" for n in range(100)]
+    history = [{"pass": n, "start_mass": [[0.12345] * 12] * 12, "distance": [[12.345] * 12] * 12} for n in range(ROWS)]
+    attention = {"maps": "A" * (BUDGET // 3), "history": history}
+    told = (classes, (labels, labels.roll(1)), "10,000 test images", sample, "validation images")
+    arms = [Arm("impulse", n, *told, attention if n < 3 else None) for n in range(6)]
+    page = write_page(results, arms, tmp_path / "report.html", title="t")
+    assert 4_500_000 < page.stat().st_size < 5_000_000

@@ -17,6 +17,7 @@ from headstart.reporting.page.pictures import data_uri
 __all__ = ["class_results", "confusion", "mistakes"]
 
 SQUARE = 20  # classes up to which the whole confusion is shown; above, its largest entries
+SHOWN = 112  # pixels of the longer side of a mistake's picture
 LISTED = 100  # classes in a table, the worst first
 
 
@@ -77,7 +78,7 @@ def mistakes(
         truth, guess = classes[int(labels[index])], classes[int(guesses[index])]
         words = f"{truth}, taken for {guess}, {100 * sure[index].item():.0f} % sure"
         figures.append(
-            f'<li><figure><img src="{data_uri(pictures[index])}" alt=""><figcaption>{escape(words)}</figcaption>'
+            f'<li><figure><img src="{data_uri(pictures[index], SHOWN)}" alt=""><figcaption>{escape(words)}</figcaption>'
             "</figure></li>"
         )
     told = f"<p>{len(wrong)} of {len(labels)} {escape(images)} are taken for something else; the surest first:</p>"

@@ -10,7 +10,7 @@ from html import escape
 __all__ = ["Series", "legend", "line_chart", "point_chart", "ticks"]
 
 WIDTH, HEIGHT = 420, 270
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 10, 40
+LEFT, RIGHT, TOP, BOTTOM = 46, 18, 10, 40
 COLORS = 7  # --s0 … --s6 in page.css
 DASHES = ("", "7 4", "2 3")  # once the colours are used up
 

@@ -12,7 +12,7 @@ function shape(name, attributes, text) {
 
 // passes: numbers; lines: for each head its values, null where unknown; write: a value as text.
 function drawHeads(place, passes, lines, chosen, now, write, told) {
-  const width = 420, height = 200, left = 40, right = 10, top = 10, bottom = 36;
+  const width = 420, height = 200, left = 40, right = 16, top = 10, bottom = 36;
   const known = lines.flat().filter((value) => value !== null);
   place.replaceChildren();
   if (!known.length) {

@@ -36,7 +36,7 @@
     return Array.from(shares.subarray(place * tokens, (place + 1) * tokens), (value) => (value / 255) * top);
   }
 
-  const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+  const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}\u00a0%`;
   const where = (arm, patch) => `row ${Math.floor(patch / arm.grid[1]) + 1}, column ${(patch % arm.grid[1]) + 1}`;
 
   function away(arm, from, to) {
