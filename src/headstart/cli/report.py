@@ -36,8 +36,11 @@ def report(
 
 def report_of_finished(folder: Path, shown: Console) -> Path | None:
     """The page of what was just finished; where it can't be drawn, a sentence, since the numbers are safe already."""
+    from headstart.data.say import untold
+
     try:
-        return write_report(folder)
+        with untold():  # what there is to say of the data was said when it was loaded to train on
+            return write_report(folder)
     except Exception as error:
         words = f"the report page was not written ({type(error).__name__}: {error}); all else is. Try again: headstart "
         shown.print(f"{words}report {folder}", style="yellow", markup=False, highlight=False, soft_wrap=True)

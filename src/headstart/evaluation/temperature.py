@@ -32,6 +32,7 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     Raises:
         HeadstartError: if there are no images, the shapes do not fit, or a logit is not finite.
 
+    >>> import torch
     >>> z = torch.tensor([[1.0, 0.0]]).repeat(4, 1)
     >>> round(fit_temperature(z, torch.tensor([0, 0, 0, 1])), 4)  # right in 3 of 4: 1 / ln 3
     0.9102
