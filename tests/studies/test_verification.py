@@ -12,7 +12,7 @@ from headstart.errors import HeadstartError
 from headstart.evaluation.verification import Entry
 from headstart.reporting import markdown_table
 from headstart.studies import STUDIES, Request
-from headstart.studies.verification import command, fusions, groups, settings
+from headstart.studies.verification import fusions, groups, settings
 from headstart.studies.verification_rows import cells
 
 
@@ -76,6 +76,8 @@ def test_cells_say_means_and_what_cannot_be_told() -> None:
 
 def test_the_command_names_no_place(tmp_path: Path) -> None:
     asked = replace(request(tmp_path, "dataset=cifar10:/somewhere", "passes=3"), quick=False)
-    assert command(asked) == "headstart study verification --seeds 2 --set dataset=cifar10 --set passes=3"
+    assert (
+        asked.command("verification") == "headstart study verification --seeds 2 --set dataset=cifar10 --set passes=3"
+    )
     with pytest.raises(HeadstartError, match="unknown size of this study 'large'"):
         settings(request(tmp_path, "size=large"))

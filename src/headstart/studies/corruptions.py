@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +11,14 @@ from headstart.evaluation.corruptions import CORRUPTIONS
 from headstart.methods import resolve_methods
 from headstart.studies.corruptions_picture import draw_robustness
 from headstart.studies.corruptions_rows import compared, row_cells
-from headstart.studies.study import Request, Study, provenance, register
+from headstart.studies.study import Request, Study, provenance, register, shown
 from headstart.training import Recipe, compare
 from headstart.training.corruption_arms import CorruptionOptions, corruption_arms, corruption_runs
 from headstart.training.files import write_json
 from headstart.training.processes import leading
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
 __all__ = ["run"]
 
@@ -88,7 +87,7 @@ def run(request: Request) -> dict[str, Any]:
     results = {
         "question": STUDY.question,
         "protocol": PROTOCOL,
-        "command": command(request),
+        "command": request.command("corruptions"),
         **{key: found[key] for key in ("config", "config_hash", "hardware", "versions", "commit")},
         "corrupted": provenance(),
         "date": datetime.now(timezone.utc).date().isoformat(),
@@ -109,13 +108,8 @@ def run(request: Request) -> dict[str, Any]:
 
 def settings(request: Request) -> tuple[str, dict[str, Any]]:
     """The size, and its settings as the request changes them."""
-    named = tuple(text for text in request.settings if text.partition("=")[0] == "size")
-    size = replace(request, settings=named).options(size="quick" if request.quick else "small")["size"]
-    if size not in SIZES:
-        raise unknown("size of this study", size, SIZES)
-    chosen = request.options(size=size, **SIZES[size], heads=3, lr=2e-3 if size == "digits" else 1e-3)
-    del chosen["size"]
-    return size, chosen
+    rates = {name: 2e-3 if name == "digits" else 1e-3 for name in SIZES}
+    return request.sized({name: {**keys, "heads": 3, "lr": rates[name]} for name, keys in SIZES.items()})
 
 
 def arms_of(chosen: dict[str, Any]) -> dict[str, tuple[str | None, str | None]]:
@@ -146,29 +140,6 @@ def arms_of(chosen: dict[str, Any]) -> dict[str, tuple[str | None, str | None]]:
         for method in methods:
             arms[f"{init}+{method}"] = (init, None if method == methods[0] else f"{init}+{methods[0]}")
     return arms
-
-
-def command(request: Request) -> str:
-    """What was typed, without the place of the data."""
-    words = ["headstart study corruptions", f"--seeds {request.seeds}", *["--quick"] * request.quick]
-    for text in request.settings:
-        key, _, value = text.partition("=")
-        words.append(f"--set {key}={spec_name(value) if key == 'dataset' else value}")
-    return " ".join(word for word in words if word != "--set dataset=cifar10")
-
-
-def shown(rows: list[dict[str, Any]]) -> Table:
-    """The rows as a table for the terminal."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for title in rows[0]:
-        table.add_column(title, overflow="fold")
-    for row in rows:
-        table.add_row(*[Text(str(cell)) for cell in row.values()])
-    return table
 
 
 def _teller(request: Request) -> Any:

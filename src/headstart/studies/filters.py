@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from headstart.data import spec_name
-from headstart.errors import HeadstartError, unknown
+from headstart.errors import HeadstartError
 from headstart.studies.filters_picture import draw_filters
 from headstart.studies.filters_rows import cells, measured, moved
-from headstart.studies.study import Request, Study, register
+from headstart.studies.study import Request, Study, register, shown
 from headstart.training import Recipe, compare
 from headstart.training.build import build_dataset
 from headstart.training.files import write_json
 from headstart.training.processes import leading
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
 __all__ = ["run"]
 
 # Learned and not, and last what a structured initialization does: starts from shifts and goes on learning.
 FILTERS = ("learned", "random", "impulse", "gaussian", "box", "impulse:frozen=False")
 KERNELS = (3, 5, 8)
+UNSHOWN = ("trained", "n", "filters moved by", "stable rank", "different filters")  # wide; results.json has them
 
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {
@@ -84,7 +84,7 @@ def run(request: Request) -> dict[str, Any]:
     results = {
         "question": STUDY.question,
         "protocol": found["protocol"],
-        "command": command(request),
+        "command": request.command("filters"),
         **{key: found[key] for key in ("config", "config_hash", "hardware", "versions", "commit", "date")},
         "size": size,
         "settings": {**chosen, "dataset": spec_name(chosen["dataset"])},
@@ -97,17 +97,13 @@ def run(request: Request) -> dict[str, Any]:
     if leading():
         write_json(request.out / "results.json", results)
         draw_filters(results, request.out / "filters.png")
-        request.console.print(shown(results["rows"]))
+        request.console.print(shown(results["rows"], UNSHOWN))
     return results
 
 
 def settings(request: Request) -> tuple[str, dict[str, Any]]:
     """The size, and its settings as the request changes them."""
-    named = tuple(text for text in request.settings if text.partition("=")[0] == "size")
-    size = replace(request, settings=named).options(size="quick" if request.quick else "small")["size"]
-    if size not in SIZES:
-        raise unknown("size of this study", size, SIZES)
-    return size, request.options(size=size, filters=FILTERS, spatial_activation=True, **SIZES[size])
+    return request.sized(SIZES, filters=FILTERS, spatial_activation=True)
 
 
 def arm(kernel: int, filters: str, chosen: dict[str, Any]) -> str:
@@ -115,34 +111,6 @@ def arm(kernel: int, filters: str, chosen: dict[str, Any]) -> str:
     sizes = ":".join(f"{key}={chosen[key]}" for key in ("width", "depth", "patch_size"))
     activation = "" if chosen["spatial_activation"] else ":spatial_activation=False"
     return f"default@convmixer:kernel={kernel}:{sizes}{activation}:filters={filters}"
-
-
-def command(request: Request) -> str:
-    """What was typed, without the place of the data."""
-    words = ["headstart study filters", f"--seeds {request.seeds}", *["--quick"] * request.quick]
-    for text in request.settings:
-        key, _, value = text.partition("=")
-        words.append(f"--set {key}={spec_name(value) if key == 'dataset' else value}")
-    return " ".join(word for word in words if word != "--set dataset=cifar10")
-
-
-def shown(rows: list[dict[str, Any]]) -> Table:
-    """What of the rows fits a terminal, as a table; ``results.json`` has the rest."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD)
-    titles = [
-        title
-        for title in rows[0]
-        if title not in ("trained", "n", "filters moved by", "stable rank", "different filters")
-    ]
-    for title in titles:
-        table.add_column(title, overflow="fold")
-    for row in rows:
-        table.add_row(*[Text(str(row[title])) for title in titles])
-    return table
 
 
 STUDY = register(

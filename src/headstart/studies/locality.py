@@ -9,12 +9,10 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from rich.table import Table
-
 from headstart.errors import HeadstartError
 from headstart.reporting.locality import draw_learned, draw_transfer, learned_rows, transfer_rows
 from headstart.studies.locality_parts import LEARNERS, STARTS, TASKS, Parts
-from headstart.studies.study import Request, Study, provenance, register
+from headstart.studies.study import Request, Study, provenance, register, shown
 from headstart.training.files import write_json
 from headstart.training.statistics import paired_difference
 
@@ -60,9 +58,7 @@ def run(request: Request) -> dict[str, Any]:
     about = {
         "question": STUDY.question,
         "protocol": PROTOCOL,
-        "command": "headstart study locality"
-        + f" --seeds {request.seeds}{' --quick' * request.quick}"
-        + "".join(f" --set {text!r}" if " " in text else f" --set {text}" for text in request.settings),
+        "command": request.command("locality"),
         "config": {**chosen, "tasks": {name: list(sizes) for name, sizes in TASKS.items()}},
         **provenance(),
         "date": datetime.now(timezone.utc).date().isoformat(),
@@ -72,7 +68,7 @@ def run(request: Request) -> dict[str, Any]:
     results = {**about, "learned": learned}
     results["rows"] = learned_rows(results)
     write_json(request.out / "results.json", results)
-    request.console.print(_table([{key: row[key] for key in SHOWN} for row in results["rows"]]))
+    request.console.print(shown([{key: row[key] for key in SHOWN} for row in results["rows"]]))
     draw_learned(results, request.out / "learned.png")
     transfer = [
         {"start": start, "count": count, "runs": [parts.transferred(start, count, seed) for seed in seeds]}
@@ -82,7 +78,7 @@ def run(request: Request) -> dict[str, Any]:
     moved = {**about, "transfer": transfer}
     moved["rows"] = [*transfer_rows(moved), _gains(moved)]
     write_json(request.out / "transfer.json", moved)
-    request.console.print(_table(moved["rows"]))
+    request.console.print(shown(moved["rows"]))
     draw_transfer(moved, request.out / "transfer.png")
     return results
 
@@ -98,13 +94,6 @@ def _gains(moved: dict[str, Any]) -> dict[str, Any]:
         told = [f"{value:+.1f}".replace("-", "−") for value in (mean, *(interval or ()))]
         row[f"{count} samples"] = told[0] if interval is None else f"{told[0]} [{told[1]}, {told[2]}]"
     return {**row, "n": moved["n"]}
-
-
-def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    return table
 
 
 STUDY = register(

@@ -9,13 +9,10 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from rich.table import Table
-
-from headstart.data import spec_name
 from headstart.errors import HeadstartError
 from headstart.reporting.permutation import draw_permutation, permutation_rows
 from headstart.reporting.watched import draw_watched
-from headstart.studies.study import Request, Study, provenance, register
+from headstart.studies.study import Request, Study, provenance, register, shown
 from headstart.training import Recipe, compare
 from headstart.training.build import build_dataset
 from headstart.training.files import write_json
@@ -67,7 +64,7 @@ def run(request: Request) -> dict[str, Any]:
     results = {
         "question": STUDY.question,
         "protocol": PROTOCOL,
-        "command": _command(request),
+        "command": request.command("permutation"),
         "config": recipes["permuted"].portable(),
         "config_hash": config_hash(recipes["permuted"].portable()),
         **provenance(),
@@ -79,7 +76,7 @@ def run(request: Request) -> dict[str, Any]:
     }
     results["rows"] = permutation_rows(results)
     write_json(request.out / "results.json", results)
-    request.console.print(_table(results["rows"]))
+    request.console.print(shown(results["rows"]))
     draw_permutation(results, request.out / "permutation.png")
     for name in ORDERS:
         draw_watched(found[name], request.out / f"heads-{name}.png")
@@ -108,20 +105,6 @@ def _arms(found: dict[str, Any], arms: list[str]) -> list[dict[str, Any]]:
         )
         rows.append(row)
     return rows
-
-
-def _command(request: Request) -> str:
-    # The dataset by name: where it lies is each machine's own.
-    settings = [f"dataset={spec_name(text[8:])}" if text.startswith("dataset=") else text for text in request.settings]
-    changed = "".join(f" --set {text}" for text in settings)
-    return f"headstart study permutation --seeds {request.seeds}{' --quick' * request.quick}{changed}"
-
-
-def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    return table
 
 
 STUDY = register(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headstart.data import spec_name
 from headstart.errors import HeadstartError, unknown
 from headstart.training.provenance import commit, hardware, versions
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
-__all__ = ["STUDIES", "Request", "Study", "provenance", "register"]
+__all__ = ["STUDIES", "Request", "Study", "provenance", "register", "shown"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,29 @@ class Request:
                 raise unknown("setting of this study", key, defaults)
             chosen[key] = _read(key, value, defaults[key])
         return chosen
+
+    def sized(self, sizes: Mapping[str, dict[str, Any]], **more: Any) -> tuple[str, dict[str, Any]]:
+        """The size asked for by ``--set size=``, and its settings (with ``more``) as the request changes them.
+
+        Without one it is ``quick`` for a quick request, else ``small``.
+
+        Raises :class:`~headstart.errors.HeadstartError` for an unknown size, and as :meth:`options` does.
+        """
+        named = [text.partition("=")[2] for text in self.settings if text.partition("=")[0] == "size"]
+        size = named[-1] if named else "quick" if self.quick else "small"
+        if size not in sizes:
+            raise unknown("size of this study", size, sizes)
+        chosen = self.options(size=size, **more, **sizes[size])
+        del chosen["size"]
+        return size, chosen
+
+    def command(self, name: str) -> str:
+        """What was typed for the study of that name, without the place where the data lie."""
+        words = ["headstart", "study", name, "--seeds", str(self.seeds), *["--quick"] * self.quick]
+        for text in self.settings:
+            key, _, value = text.partition("=")
+            words += ["--set", f"{key}={spec_name(value) if key == 'dataset' else value}"]
+        return shlex.join(words)
 
 
 def _read(key: str, value: str, default: Any) -> Any:
@@ -91,3 +117,18 @@ def register(study: Study) -> Study:
 def provenance() -> dict[str, Any]:
     """What a result file says of how it was made, beside its command: hardware, versions and commit."""
     return {"hardware": hardware(), "versions": versions(), "commit": commit()}
+
+
+def shown(rows: Sequence[Mapping[str, Any]], leave_out: Collection[str] = ()) -> Table:
+    """The rows as a table for the terminal, without the columns that are left out."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD)
+    titles = [title for title in rows[0] if title not in leave_out]
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*[Text(str(row[title])) for title in titles])
+    return table

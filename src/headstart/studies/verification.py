@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.data import load_dataset, spec_name
 from headstart.data.choosing import class_numbers
-from headstart.errors import unknown
 from headstart.evaluation.verification import Contender, Entry, People, check_disjoint, det_curve, enter, fuse, people
 from headstart.evaluation.verification.features import Pool
 from headstart.reporting.verification import draw_det, draw_layers
-from headstart.studies.study import Request, Study, provenance, register
-from headstart.studies.verification_rows import cells, fused_row, shown, single_row
+from headstart.studies.study import Request, Study, provenance, register, shown
+from headstart.studies.verification_rows import cells, fused_row, single_row
 from headstart.training import Recipe, arm_folder, compare, load_run
 from headstart.training.build import initialize
 from headstart.training.files import write_json
@@ -95,7 +94,7 @@ def run(request: Request) -> dict[str, Any]:
     results = {
         "question": STUDY.question,
         "protocol": PROTOCOL,
-        "command": command(request),
+        "command": request.command("verification"),
         "config": found["config"],
         "config_hash": config_hash({**found["config"], "groups": [development.names, test.names]}),
         **{key: found[key] for key in ("hardware", "versions", "commit")},
@@ -120,13 +119,7 @@ def run(request: Request) -> dict[str, Any]:
 
 def settings(request: Request) -> tuple[str, dict[str, Any]]:
     """The size, and its settings as the request changes them."""
-    named = tuple(text for text in request.settings if text.partition("=")[0] == "size")
-    size = replace(request, settings=named).options(size="quick" if request.quick else "small")["size"]
-    if size not in SIZES:
-        raise unknown("size of this study", size, SIZES)
-    chosen = request.options(size=size, **SIZES[size])
-    del chosen["size"]
-    return size, chosen
+    return request.sized(SIZES)
 
 
 def recipe(chosen: dict[str, Any]) -> Recipe:
@@ -207,15 +200,6 @@ def draw(
     seeds = "one seed" if results["n"] == 1 else f"mean and range of {results['n']} seeds"
     count = len(results["identities"]["development"])
     draw_layers(swept, out / "layers.png", f"Error on {count} development identities of {dataset}: {seeds}")
-
-
-def command(request: Request) -> str:
-    """What was typed, without the place of the data."""
-    words = ["headstart study verification", f"--seeds {request.seeds}", *["--quick"] * request.quick]
-    for text in request.settings:
-        key, _, value = text.partition("=")
-        words.append(f"--set {key}={spec_name(value) if key == 'dataset' else value}")
-    return " ".join(words)
 
 
 STUDY = register(

@@ -10,10 +10,9 @@ from headstart.evaluation.verification import Entry, People, Verification, best,
 from headstart.training.statistics import mean_and_sd, paired_difference
 
 if TYPE_CHECKING:
-    from rich.table import Table
     from torch import Tensor
 
-__all__ = ["cells", "fused_row", "shown", "single_row"]
+__all__ = ["cells", "fused_row", "single_row"]
 
 
 def single_row(name: str, entries: Sequence[Entry], test: People) -> dict[str, Any]:
@@ -98,17 +97,3 @@ def _counted(names: Sequence[str]) -> str:
 
 def _points(share: float) -> str:
     return f"{100 * share:+.1f}".replace("-", "−")
-
-
-def shown(rows: Sequence[dict[str, Any]]) -> Table:
-    """The rows as a table for the terminal."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for title in rows[0]:
-        table.add_column(title, overflow="fold")
-    for row in rows:
-        table.add_row(*[Text(str(cell)) for cell in row.values()])
-    return table
