@@ -6,8 +6,8 @@ import torch
 
 from headstart.errors import HeadstartError
 from headstart.training import Recipe, accuracy, compare, load_run, train
-from headstart.training.build import sample_images
-from headstart.training.report_data import folders, predicted, read_results, sampled
+from headstart.training.build import sample_images, sampled
+from headstart.training.report_data import folders, predicted, read_results
 
 
 def test_a_run_is_told_as_a_comparison_of_one(tiny: Recipe, tmp_path: Path) -> None:

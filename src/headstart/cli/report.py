@@ -127,8 +127,8 @@ def _attention(run: Run, place: Path, row: dict[str, Any], sharing: int, notes: 
     """The explorer's data, or None with a sentence in ``notes``; the page's room is for ``sharing`` arms."""
     from headstart.reporting.page import Seen, explore
     from headstart.reporting.page.plan import BUDGET, IMAGES
+    from headstart.training.build import sampled
     from headstart.training.moments import moments
-    from headstart.training.report_data import sampled
     from headstart.training.watching import starting_heads
 
     start = starting_heads(place)

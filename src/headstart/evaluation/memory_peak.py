@@ -17,7 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.profiler import profile
 
-__all__ = ["free_memory", "held_by", "memory_peak"]
+__all__ = ["free_memory", "held_by", "memory_peak", "out_of_memory"]
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` says that there was not enough memory, on a GPU or on a CPU."""
+    # On a CPU torch has no exception of its own for it.
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
 
 
 def held_by(model: nn.Module, images: Tensor) -> int:

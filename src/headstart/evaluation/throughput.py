@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError, unknown
-from headstart.evaluation.memory_peak import free_memory, held_by, memory_peak
+from headstart.evaluation.memory_peak import free_memory, held_by, memory_peak, out_of_memory
 from headstart.evaluation.onnx_session import OnnxSession
 from headstart.evaluation.precision import in_precision, need_precision
 from headstart.evaluation.timing import Timing, Watch, images_to_time, in_evaluation, timed_passes, where
@@ -92,7 +92,7 @@ def throughput(
                 # The failed pass's tensors live in the frames of its traceback.
                 traceback.clear_frames(error.__traceback__)
                 gc.collect()
-                if not _no_memory(error):
+                if not out_of_memory(error):
                     reason = str(error).strip().partition("\n")[0]
                     words = f"{type(model).__name__} does not run {way} in {precision} on {at.type}: {reason}"
                     raise HeadstartError(words) from error
@@ -141,8 +141,3 @@ def _foretold(made: list[Timing], size: int, at: torch.device) -> str:
     if free is None or expected < free:
         return ""
     return f"not tried: would take up to {expected / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free"
-
-
-def _no_memory(error: Exception) -> bool:
-    # On a CPU torch has no exception of its own for it.
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)

@@ -20,7 +20,7 @@ from headstart.training.seeds import generator, seeded
 if TYPE_CHECKING:
     from headstart.initialization import InitReport
 
-__all__ = ["arranged", "build_dataset", "build_model", "initialize", "sample_images"]
+__all__ = ["arranged", "build_dataset", "build_model", "initialize", "sample_images", "sampled"]
 
 
 def build_dataset(recipe: Recipe) -> Dataset:
@@ -77,6 +77,11 @@ def initialize(model: nn.Module, recipe: Recipe, dataset: Dataset) -> InitReport
 
 
 def sample_images(split: Split, count: int, seed: int) -> Tensor:
-    """``count`` images of ``split`` (all, if it has fewer) as stored: uint8 (count, C, height, width)."""
+    """The images of :func:`sampled`, as stored: uint8 (count, C, height, width)."""
+    return sampled(split, count, seed).images
+
+
+def sampled(split: Split, count: int, seed: int) -> Split:
+    """``count`` images of ``split`` with their labels (all, if it has fewer), the same at every call."""
     order = torch.randperm(len(split), generator=generator(seed, "sample"))[:count]
-    return split[order.to(split.labels.device)].images
+    return split[order.to(split.labels.device)]

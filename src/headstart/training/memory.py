@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from headstart.data import Dataset, normalize
 from headstart.errors import HeadstartError
+from headstart.evaluation.memory_peak import out_of_memory
 
 __all__ = ["largest_fitting", "names_fitting_batch", "names_fitting_runs", "try_evaluation", "try_step"]
 
@@ -71,7 +72,7 @@ def _out_of_memory(size: int, attempt: Callable[[int], object], told: Callable[[
     try:
         yield
     except RuntimeError as error:
-        if not _no_memory(error):
+        if not out_of_memory(error):
             raise
         # The failed step's tensors live in the frames of its traceback: they have to go before anything is tried.
         traceback.clear_frames(error.__traceback__)
@@ -102,16 +103,11 @@ def _fits(attempt: Callable[[int], object], batch_size: int) -> bool:
     try:
         attempt(batch_size)
     except RuntimeError as error:
-        if not _no_memory(error):
+        if not out_of_memory(error):
             raise
         traceback.clear_frames(error.__traceback__)
         return False
     return True
-
-
-def _no_memory(error: RuntimeError) -> bool:
-    # On a CPU torch has no exception of its own for it.
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def try_step(model: nn.Module, optimizers: Sequence[Optimizer], dataset: Dataset, batch_size: int) -> None:

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from headstart.data import Split
 from headstart.errors import HeadstartError
+from headstart.training.build import sampled
 from headstart.training.comparison import arm_folder
 from headstart.training.inspection import Run, load_run
 from headstart.training.run_folder import read_json
-from headstart.training.seeds import generator
 from headstart.training.watching import read_watched
 
-__all__ = ["Predicted", "folders", "predicted", "read_results", "sampled"]
+__all__ = ["Predicted", "folders", "predicted", "read_results"]
 
 NEEDED = ("config", "config_hash", "arms", "command", "hardware")
 
@@ -87,12 +87,6 @@ def folders(folder: str | Path, results: dict[str, Any]) -> dict[str, Path]:
     if not (folder / "results.json").exists():
         return {results["arms"][0]["name"]: folder}
     return {arm["name"]: folder / arm_folder(arm["name"]) / f"seed-{arm['runs'][0]['seed']}" for arm in results["arms"]}
-
-
-def sampled(split: Split, count: int, seed: int) -> Split:
-    """``count`` images of ``split`` and their labels, the same ones as of ``sample_images``; all if it has fewer."""
-    order = torch.randperm(len(split), generator=generator(seed, "sample"))[:count]
-    return split[order.to(split.labels.device)]
 
 
 @torch.inference_mode()
