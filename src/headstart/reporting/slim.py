@@ -72,9 +72,10 @@ def slim_markdown(results: dict[str, Any]) -> str:
 
 
 def draw_slim(results: dict[str, Any], path: str | Path) -> Path:
-    """Write a PNG: test accuracy against images a second, a point for each model, its seeds as a bar; returns ``path``.
+    """Write a PNG: test accuracy against speed, a point for each model, its seeds as a bar; returns ``path``.
 
-    ``results`` is the content of a ``results.json`` of ``headstart slim``.
+    Speed is in that of the slim student, a median of ratios within rounds: on a busy machine medians of images a second
+    put models apart that are equally fast. ``results`` is the content of a ``results.json`` of ``headstart slim``.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
@@ -82,10 +83,10 @@ def draw_slim(results: dict[str, Any], path: str | Path) -> Path:
     figure = Figure(figsize=(7, 4.2), dpi=160, layout="constrained")
     axes = figure.subplots()
     teacher = results["teacher"]
-    points = [("teacher", teacher["images_per_second"], [teacher["test"]], INK)]
+    points = [("teacher", teacher["equal"], [teacher["test"]], INK)]
     for index, arm in enumerate(results["arms"]):
         tests = [run["test"] for run in arm["runs"]]
-        points.append((arm["name"], arm["images_per_second"], tests, PALETTE[index % len(PALETTE)]))
+        points.append((arm["name"], arm["equal"], tests, PALETTE[index % len(PALETTE)]))
     axes.axhline(teacher["test"], color=INK, linewidth=0.8, linestyle=":")
     for name, speed, tests, color in points:
         mean = sum(tests) / len(tests)
@@ -94,7 +95,7 @@ def draw_slim(results: dict[str, Any], path: str | Path) -> Path:
     # Models of equal speed stand above each other, so names beside the points would lie on one another.
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9)
     axes.set_xlim(0, 1.1 * max(speed for _, speed, _, _ in points))
-    axes.set_xlabel(f"images a second, batch of {results['batch_size']}")
+    axes.set_xlabel(f"times as fast as the slim student, batch of {results['batch_size']}")
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=1))
     seeds = max(arm["n"] for arm in results["arms"])
     title = f"{results['config']['dataset']}: test accuracy, {'one seed' if seeds == 1 else f'{seeds} seeds'}"
