@@ -6,34 +6,48 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from headstart.attention import attention_view
-from headstart.errors import HeadstartError, UnsupportedModel
-from headstart.initialization import (
-    Default,
-    Impulse,
-    InitReport,
-    Mimetic,
-    NormMatched,
-    init_,
-    measure,
-)
-from headstart.models import create_vit
+if TYPE_CHECKING:
+    from headstart.attention import attention_view
+    from headstart.errors import HeadstartError, UnsupportedModel
+    from headstart.initialization import (
+        Default,
+        Impulse,
+        InitReport,
+        Mimetic,
+        NormMatched,
+        init_,
+        measure,
+    )
+    from headstart.models import create_vit
+    from headstart.training.predicting import load
 
 __all__ = [
     "Default", "HeadstartError", "Impulse", "InitReport", "Mimetic", "NormMatched", "UnsupportedModel",
     "attention_view", "create_vit", "init_", "load", "measure",
 ]  # fmt: skip
 
-if TYPE_CHECKING:
-    from headstart.training.predicting import load
+# Where each name lives. It is imported when it is first asked for: PyTorch takes a second, which a shell that
+# completes a command and `headstart --help` would wait for, and what reads runs takes longer still.
+_PLACES = {
+    "attention_view": "headstart.attention",
+    "create_vit": "headstart.models",
+    "load": "headstart.training.predicting",
+    **dict.fromkeys(("HeadstartError", "UnsupportedModel"), "headstart.errors"),
+    **dict.fromkeys(
+        ("Default", "Impulse", "InitReport", "Mimetic", "NormMatched", "init_", "measure"), "headstart.initialization"
+    ),
+}
 
 
 def __getattr__(name: str) -> Any:
-    # What trains and reads runs brings in libraries that take seconds to import, and comes in only when asked for.
-    if name == "load":
-        from headstart.training.predicting import load
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(importlib.import_module(_PLACES[name]), name)
+    return found
 
-        return load
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
