@@ -8,7 +8,7 @@ from torch import Tensor
 
 from headstart.errors import HeadstartError
 from headstart.models.vit import VisionTransformer
-from headstart.training import Recipe, engine, feed, one_pass, start, train
+from headstart.training import Recipe, engine, feed, start, step, train
 from headstart.training.build import build_dataset, build_model
 from headstart.training.locking import locked
 
@@ -93,7 +93,7 @@ def test_a_foreign_folder_is_refused(tiny: Recipe, tmp_path: Path) -> None:
 
 
 def test_a_diverging_loss_stops_the_run(tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(one_pass.F, "cross_entropy", lambda logits, *_, **__: logits.sum() * float("nan"))
+    monkeypatch.setattr(step.F, "cross_entropy", lambda logits, *_, **__: logits.sum() * float("nan"))
     with pytest.raises(HeadstartError) as error:
         train(tiny, tmp_path)
     assert str(error.value) == (

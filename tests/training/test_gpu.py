@@ -14,6 +14,7 @@ from headstart.training.one_pass import one_pass
 from headstart.training.optimization import optimizers
 from headstart.training.processes import Processes
 from headstart.training.state import RunState
+from headstart.training.step import TrainingStep
 from headstart.training.together import Together
 from headstart.training.trainee import build_trainee
 
@@ -58,16 +59,17 @@ def test_nothing_inside_the_loop_waits_for_the_device(tiny: Recipe, waits_are_er
     dataset = build_dataset(recipe).to(processes.device)
     trainee = build_trainee(recipe, dataset).to(processes.device)
     feed = Feed(recipe, dataset, processes, trainee.depth)
-    state = RunState(trainee.model, optimizers([trainee.model], recipe), recipe, feed.steps_per_pass, processes)
-    network = processes.prepare(trainee)
+    trained = optimizers([trainee.model], recipe, recorded=processes.records(recipe))
+    state = RunState(trainee.model, trained, recipe, feed.steps_per_pass, processes)
+    taken = TrainingStep(state, trainee, processes.prepare(trainee), processes)
     seen = []
 
     def after_step(_loss: torch.Tensor) -> None:
         seen.append(state.step)
-        # The first step makes the optimizer's moments and loads kernels; the last one is over before the pass is.
-        torch.cuda.set_sync_debug_mode("error" if len(seen) < feed.steps_per_pass else "default")
+        # The first steps make the optimizer's moments, load kernels and are recorded; the last is over before the pass.
+        torch.cuda.set_sync_debug_mode("error" if 4 < len(seen) < feed.steps_per_pass else "default")
 
-    one_pass(state, feed, trainee, network, processes, after_step)
+    one_pass(state, feed, taken, after_step)
     assert len(seen) == feed.steps_per_pass
 
 

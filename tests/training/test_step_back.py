@@ -10,7 +10,7 @@ import pytest
 from torch import Tensor
 
 from headstart.errors import HeadstartError
-from headstart.training import Recipe, one_pass, train
+from headstart.training import Recipe, step, train
 from headstart.training.optimization import learning_rate
 from headstart.training.run_folder import read_json
 from headstart.training.state import RunState
@@ -23,7 +23,7 @@ def wrong_at(monkeypatch: pytest.MonkeyPatch, *moments: tuple[int, int], stop: i
 
     A SIGTERM comes in the ``stop``-th step that is made.
     """
-    rate, cross_entropy, now, made = RunState.rate, one_pass.F.cross_entropy, [(0, 0)], [0]
+    rate, cross_entropy, now, made = RunState.rate, step.F.cross_entropy, [(0, 0)], [0]
 
     def noted(state: RunState, step: int) -> float:
         now[0] = (step, len(state.backs))
@@ -37,7 +37,7 @@ def wrong_at(monkeypatch: pytest.MonkeyPatch, *moments: tuple[int, int], stop: i
 
     with monkeypatch.context() as patch:
         patch.setattr(RunState, "rate", noted)
-        patch.setattr(one_pass.F, "cross_entropy", loss)
+        patch.setattr(step.F, "cross_entropy", loss)
         yield
 
 
