@@ -40,6 +40,7 @@ from headstart.training.optimization import optimizers
 from headstart.training.processes import Processes
 from headstart.training.provenance import commit, hardware, versions
 from headstart.training.state import RunState
+from headstart.training.step import TrainingStep
 from headstart.training.trainee import build_trainee
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
@@ -61,14 +62,16 @@ class Ours:
         self.trainee = build_trainee(recipe, dataset).to(processes.device)
         model = self.trainee.model
         self.feed = Feed(recipe, dataset.to(processes.device), processes, len(model.blocks))
-        self.state = RunState(model, optimizers([model], recipe), recipe, self.feed.steps_per_pass, processes)
-        self.network, self.processes = processes.prepare(self.trainee), processes
+        trained = optimizers([model], recipe, recorded=processes.records(recipe))
+        self.state = RunState(model, trained, recipe, self.feed.steps_per_pass, processes)
+        network = processes.prepare(self.trainee)
         if recipe.compile:
             self.trainee.compile()
+        self.taken = TrainingStep(self.state, self.trainee, network, processes)
 
     def __call__(self) -> int:
         self.state.begin_pass()
-        one_pass(self.state, self.feed, self.trainee, self.network, self.processes, lambda _loss: None)
+        one_pass(self.state, self.feed, self.taken, lambda _loss: None)
         return self.feed.steps_per_pass
 
 

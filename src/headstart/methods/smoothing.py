@@ -137,7 +137,9 @@ class Blur(nn.Module):
 
     @property
     def bypassed(self) -> bool:
-        return self.off or not (self.training or self.evaluation)
+        # What is recorded once for all steps has to filter, even where the kernel of now is a one among zeros.
+        recording = self.kernel.is_cuda and torch.cuda.is_current_stream_capturing()
+        return (self.off and not recording) or not (self.training or self.evaluation)
 
     def forward(self, x: Tensor) -> Tensor:
         side, channels = len(self.kernel), x.shape[1]

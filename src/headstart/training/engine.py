@@ -33,6 +33,7 @@ from headstart.training.run_folder import check, read_json
 from headstart.training.saving import Saving
 from headstart.training.start import start
 from headstart.training.state import RunState
+from headstart.training.step import TrainingStep
 from headstart.training.step_back import step_back
 from headstart.training.stopping import StopSignals
 from headstart.training.tracking import Tracking, check_trackers, tracking
@@ -129,7 +130,7 @@ def _train(
     found = kept.newest()
     if found is None:
         start(model, recipe, dataset, out, config, on_start, write=processes.first)
-    trained = optimizers([model, trainee.methods], recipe)
+    trained = optimizers([model, trainee.methods], recipe, recorded=processes.records(recipe))
     state = RunState(model, trained, recipe, feed.steps_per_pass, processes, trainee.methods)
     if found is not None:
         state.restore(*found)
@@ -147,6 +148,7 @@ def _train(
     if recipe.compile:
         trainee.compile()
         state.final.compile()  # what is evaluated
+    taken = TrainingStep(state, trainee, network, processes)
     final = processes.prepare_evaluation(state.final)
     piece = len(feed.pieces[0])
     pieces = feed.batch_size // piece
@@ -175,11 +177,12 @@ def _train(
             attempt = partial(try_step, model, state.optimizers, dataset)
             try:
                 with names_fitting_batch("batch_size", piece, attempt, pieces=pieces, accumulate=recipe.accumulate):
-                    one_pass(state, feed, trainee, network, processes, after_step)
+                    one_pass(state, feed, taken, after_step)
                 state.gather()
                 state.check(len(dataset.classes))
             except Diverged as wrong:
                 progress.back(step_back(state, kept, wrong), state.step)
+                taken.forget()
                 continue
             val_accuracy = evaluate(dataset.val)
             seen = state.done * feed.batch_size

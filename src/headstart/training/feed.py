@@ -6,18 +6,19 @@ the parts of a batch and runs that train side by side take their rows of one and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from headstart.data import Dataset, normalize
-from headstart.data.augmentation import Augmentation, Draws
+from headstart.data.augmentation import Augmentation
 from headstart.data.fetching import fetch, to_device
 from headstart.errors import HeadstartError
 from headstart.training.processes import Processes
 from headstart.training.recipe import Recipe
+from headstart.training.recorded import Recorded
 from headstart.training.seeds import generator
 
 __all__ = ["Feed", "Part", "augmentation_of"]
@@ -92,13 +93,18 @@ class Feed:
         # A CPU picks out the images of each operation, which has other shapes each time; elsewhere all are done to all,
         # in many small kernels that a compiler makes few.
         compiled = recipe.compile and self.device.type != "cpu"
-        self.augment = torch.compile(self._augment) if compiled else self._augment
+        self.augment: Callable[..., tuple[Tensor, ...]] = torch.compile(self._augment) if compiled else self._augment
+        if processes.records(recipe):
+            self.augment = Recorded(self.augment, "the augmentation")
+        # The names of a batch's choices, the same for all; what was chosen is a table (see Draws).
+        self.chosen = self.augmentation.draw(2, dataset.train.image_shape, generator(0, "names"))
         self.mean, self.std = (
             to_device(torch.tensor(values, dtype=torch.float32), self.device) for values in (dataset.mean, dataset.std)
         )
 
-    def _augment(self, images: Tensor, labels: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-        """Stored images (b, C, H, W) and labels (b,), as the model and the loss get them."""
+    def _augment(self, images: Tensor, labels: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
+        """Stored images (b, C, H, W) and labels (b,), as the model and the loss get them; ``table`` of the draws."""
+        draws = replace(self.chosen, table=table)
         seen = normalize(self.augmentation.apply(images, draws), self.mean, self.std)
         # Patches are permuted last: augmentation and mixing are the same with and without.
         mixed, targets = self.augmentation.mix(seen, labels, draws, len(self.dataset.classes))
@@ -134,7 +140,7 @@ class Feed:
         for index, rows in enumerate(self.pieces):
             part = slice(index * size, (index + 1) * size)
             draws = every[rows].to(self.device, non_blocking=True)
-            seen, targets = self.augment(images[part], labels[part], draws)
+            seen, targets = self.augment(images[part], labels[part], draws.table)
             yield Part(
                 seen,
                 targets,

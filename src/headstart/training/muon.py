@@ -49,7 +49,7 @@ class Muon(torch.optim.Optimizer):
 
     Args:
         params: matrices (A, B), or groups of them with the options below.
-        lr: learning rate.
+        lr: learning rate; a tensor () in a recorded step.
         momentum: μ.
         weight_decay: wd, decoupled.
         pieces: into how many matrices each one is cut along its outputs.
@@ -89,4 +89,4 @@ class Muon(torch.optim.Optimizer):
         size = 0.2 * math.sqrt(max(outputs // pieces, inputs))
         updates = orthogonalized(matrices).view_as(ahead)
         torch._foreach_mul_(weights, 1 - lr * group["weight_decay"])
-        torch._foreach_add_(weights, list(updates.unbind()), alpha=-lr * size)
+        torch._foreach_add_(weights, list((updates * (-lr * size)).unbind()))

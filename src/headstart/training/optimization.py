@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
@@ -18,13 +19,14 @@ __all__ = ["learning_rate", "optimizers"]
 UNDECAYED = ("pos_embed", "cls_token", "reg_token")
 
 
-def optimizers(models: Sequence[nn.Module], recipe: Recipe) -> list[Optimizer]:
+def optimizers(models: Sequence[nn.Module], recipe: Recipe, *, recorded: bool = False) -> list[Optimizer]:
     """The optimizers of one model, or of several that train side by side.
 
     AdamW (1711.05101), fused where possible; no weight decay on biases, norms, positions and tokens. With the recipe's
     ``optimizer`` at ``muon``, :class:`~headstart.training.muon.Muon` takes the matrices of the blocks, and AdamW the
     rest: patch embedding, positions, tokens, norms, biases and the classifier. Parameters of a method's own learn at
-    its ``rate`` times the recipe's.
+    its ``rate`` times the recipe's. Where steps are ``recorded`` (:mod:`headstart.training.recorded`) each group's
+    learning rate is a tensor on the device.
     """
     fast = {
         parameter: module.rate
@@ -50,11 +52,20 @@ def optimizers(models: Sequence[nn.Module], recipe: Recipe) -> list[Optimizer]:
         betas=recipe.betas,
         eps=recipe.eps,
         fused=fused,
+        capturable=recorded,
     )
-    if recipe.optimizer == "adamw":
-        return [adamw]
-    matrices = [{"params": groups["matrices"], "pieces": 1}, {"params": groups["fused"], "pieces": 3}]
-    return [Muon([g for g in matrices if g["params"]], lr=recipe.lr, weight_decay=recipe.weight_decay), adamw]
+    trained: list[Optimizer] = [adamw]
+    if recipe.optimizer == "muon":
+        matrices = [{"params": groups["matrices"], "pieces": 1}, {"params": groups["fused"], "pieces": 3}]
+        found = [group for group in matrices if group["params"]]
+        trained.insert(0, Muon(found, lr=recipe.lr, weight_decay=recipe.weight_decay))
+    if recorded:
+        # PyTorch warns of the steps before the recording, which are meant to be.
+        adamw._warned_capturable_if_run_uncaptured = True
+        device = everything[0].device
+        for group in (group for optimizer in trained for group in optimizer.param_groups):
+            group["lr"] = torch.tensor(recipe.lr, device=device)
+    return trained
 
 
 def _group(name: str, parameter: nn.Parameter, recipe: Recipe) -> str:

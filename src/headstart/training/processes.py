@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from headstart.errors import HeadstartError
+from headstart.training.recipe import Recipe
 
 __all__ = ["Processes", "leading"]
 
@@ -50,6 +51,10 @@ class Processes:
     def first(self) -> bool:
         """Whether this process is the one that writes files and prints."""
         return self.rank == 0
+
+    def records(self, recipe: Recipe) -> bool:
+        """Whether steps are recorded and replayed: on a GPU, in one process, where a batch is one part."""
+        return recipe.graph and self.device.type == "cuda" and self.count == 1 and recipe.accumulate == 1
 
     def prepare(self, model: nn.Module) -> nn.Module:
         """The model as the loop calls it: in mixed precision, gradients averaged over the processes."""

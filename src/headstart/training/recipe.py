@@ -22,7 +22,7 @@ Strength = Annotated[float, Field(ge=0)]
 ADDED = (
     "per_class", "fraction", "image_size", "max_bad", "content", "step_back", "resized_crop", "augment", "magnitude",
     "operations", "color_jitter", "erase", "mixup", "cutmix", "repeats", "fill", "optimizer", "ema", "accumulate",
-    "eps", "methods", "permute_patches", "permute_size", "classes",
+    "eps", "methods", "permute_patches", "permute_size", "classes", "graph",
 )  # fmt: skip
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
@@ -105,6 +105,7 @@ class Recipe(BaseModel):
     seed: int = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: float32 on CPU, bfloat16 on CUDA
     compile: bool = False
+    graph: bool = True  # on a GPU, launch a step's kernels all at once (a CUDA graph)
     eval_batch: Count = 512
 
     def __init__(self, **values: Any) -> None:

@@ -102,7 +102,11 @@ class RunState:
         rate = self.rate(self.step)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = rate * group.get("rate", 1.0)
+                now = rate * group.get("rate", 1.0)
+                if isinstance(group["lr"], Tensor):  # where a recorded step looks for it
+                    group["lr"].fill_(now)
+                else:
+                    group["lr"] = now
 
     def count(self, loss: Tensor, correct: Tensor) -> None:
         """One step is done; both stay on the device."""
