@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from headstart import training
 from headstart.cli import app
+from headstart.cli.speaking import console
 from headstart.training.stopping import Stopped
 
 QUICK = ["--set", "width=24", "--set", "depth=1", "--set", "patch_size=2", "--set", "passes=1"]
@@ -73,7 +74,7 @@ def test_compare_ends_with_the_table_and_the_pictures(tmp_path: Path) -> None:
     assert "pass 1/1" not in again.output
     assert "difference to default" in again.output
     refused = call("inspect", out)
-    assert refused.exit_code == 2
+    assert refused.exit_code == 1
     assert "name one of its runs: default/seed-0, default/seed-1, mimetic/seed-0" in refused.stderr
 
 
@@ -126,7 +127,7 @@ def test_a_full_disk_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(training, "train", full)
     result = call("train", "digits", "--out", tmp_path)
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert result.stderr == "Error: the disk is full (heads.png); make room and run the same command again.\n"
 
 
@@ -143,12 +144,12 @@ def test_a_full_disk_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.Monke
         (["inspect", "nowhere"], "there is no run folder nowhere"),
     ],
 )
-def test_errors_are_one_message_and_code_2(
+def test_errors_are_one_message_and_code_1(
     arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     result = call(*arguments)
-    assert result.exit_code == 2, result.output
+    assert result.exit_code == 1, result.output
     assert result.stderr.startswith("Error: ")
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
@@ -158,13 +159,13 @@ def test_errors_are_one_message_and_code_2(
 def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
     call("train", "digits", "--init", "default", "--out", tmp_path, *QUICK)
     result = call("train", "digits", "--init", "default", "--out", tmp_path, *QUICK, "--set", "lr=0.5")
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert "another config: lr (0.002 there, 0.5 asked); choose another --out or delete it." in result.stderr
 
 
 def test_an_empty_folder_is_no_run(tmp_path: Path) -> None:
     result = call("inspect", tmp_path)
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert "there is no config.json in" in result.stderr
 
 
@@ -175,19 +176,17 @@ def test_runs_can_be_trained_at_once_and_tracked_one_by_one(tmp_path: Path) -> N
     assert result.exit_code == 0, result.output
     assert "2 runs at once · pass 1/1 · loss" in result.output
     assert json.loads((tmp_path / "mimetic/seed-0/result.json").read_text())["together"] == 2
-    for options, message in (
-        (["--together", 2, "--track", "tensorboard"], "trackers show one run at a time"),
-        (["--together", 2, "--cluster", "local"], "choose one"),
-        (["--track", "wanb"], "did you mean 'wandb'?"),
+    for options, message, code in (
+        (["--together", 2, "--track", "tensorboard"], "trackers show one run at a time", 1),
+        (["--together", 2, "--cluster", "local"], "choose one", 2),
+        (["--track", "wanb"], "did you mean 'wandb'?", 1),
     ):
         result = call("compare", "digits", "--out", tmp_path / "other", *options, *QUICK)
-        assert result.exit_code == 2
+        assert result.exit_code == code
         assert message in " ".join(result.stderr.split())
 
 
 def test_under_torchrun_the_first_process_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from headstart.cli import common
-
-    assert not common.console().quiet
+    assert not console().quiet
     monkeypatch.setenv("RANK", "1")
-    assert common.console().quiet
+    assert console().quiet

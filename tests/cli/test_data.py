@@ -74,7 +74,7 @@ def test_errors_are_one_message() -> None:
         (["look", "digits", "--part", "tset"], "unknown part of digits 'tset': did you mean 'test'"),
     ):
         result = call("data", *command)
-        assert result.exit_code == 2, result.output
+        assert result.exit_code == 1, result.output
         assert result.stderr.startswith("Error: ") and message in result.stderr
 
 
@@ -154,7 +154,7 @@ def test_smaller_choices_reach_the_recipe(photos: Path, tmp_path: Path) -> None:
         config = json.loads((out / "config.json").read_text())["config"]
         assert config[option.strip("-").replace("-", "_")] == value
     result = call("compare", "photos", "--limit", 20, "--fraction", 0.5)
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert "expected one of limit, per_class and fraction, got limit=20, fraction=0.5" in result.stderr
 
 
@@ -189,7 +189,7 @@ def test_two_folders_of_one_name_are_two_datasets(photos: Path, tmp_path: Path, 
     assert call("train", "photos", *out).exit_code == 0  # a move and back changes nothing
     (tmp_path / "photos" / "dark" / "0.png").rename(tmp_path / "photos" / "light" / "new.png")
     result = call("train", "photos", *out)
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert f"holds a run of another config: content ({config['content']} there" in result.stderr
     result = call("inspect", tmp_path / "run")
     assert f"not those of the recipe: expected content {config['content']}, got " in result.stderr

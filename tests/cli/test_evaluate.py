@@ -64,7 +64,7 @@ def test_weights_that_do_not_give_what_was_recorded_are_refused(folder: Path, tm
     recorded = json.loads((tmp_path / "run/result.json").read_text())
     (tmp_path / "run/result.json").write_text(json.dumps(recorded | {"test_accuracy": 0.9}))
     result = call(tmp_path / "run", "--device", "cpu")
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert "the weights do not give the recorded accuracy: run, test: 90.0% recorded, " in result.stderr
 
 
@@ -89,7 +89,9 @@ def test_several_runs_are_timed_and_drawn(folder: Path, tmp_path: Path) -> None:
 def test_json_is_all_that_is_printed(folder: Path) -> None:
     result = call(folder / "run", "--json", *TIMES)
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout) == json.loads((folder / "run/evaluation.json").read_text())
+    written = folder / "run/evaluation.json"
+    assert json.loads(result.stdout) == {**json.loads(written.read_text()), "files": [str(written)]}
+    assert result.stderr.split() == [str(written)]
 
 
 def test_a_precision_that_the_machine_lacks_is_a_note(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,28 +104,29 @@ def test_a_precision_that_the_machine_lacks_is_a_note(folder: Path, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "message", "code"),
     [
-        (["nowhere"], "there is no run folder nowhere; expected one that"),
-        (["run", "run"], "run is named 2 times"),
-        (["run", "--batch", "8"], "--batch says how to time; add --throughput."),
-        (["run", "--onnx", "--compile"], "--compile and --onnx say how to time; add --throughput."),
+        (["nowhere"], "there is no run folder nowhere; expected one that", 1),
+        (["run", "run"], "run is named 2 times", 1),
+        (["run", "--batch", "8"], "--batch says how to time; add --throughput.", 2),
+        (["run", "--onnx", "--compile"], "--compile and --onnx say how to time; add --throughput.", 2),
         (
             ["run", *TIMES, "--batch", "1,x"],
             "--batch expects numbers of at least 1 with commas between, such as 1,8,64; ",
+            2,
         ),
-        (["run", *TIMES, "--batch", "0"], "got '0'"),
-        (["run", *TIMES, "--batch", ""], "got ''"),
-        (["run", *TIMES, "--precision", "float16"], "unknown precision 'float16': did you mean 'bfloat16'"),
-        (["run", "--device", "gpu"], "unknown device 'gpu'"),
+        (["run", *TIMES, "--batch", "0"], "got '0'", 2),
+        (["run", *TIMES, "--batch", ""], "got ''", 2),
+        (["run", *TIMES, "--precision", "float16"], "unknown precision 'float16': did you mean 'bfloat16'", 1),
+        (["run", "--device", "gpu"], "unknown device 'gpu'", 1),
     ],
 )
-def test_errors_are_one_message_and_code_2(
-    arguments: list[str], message: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_errors_are_one_message(
+    arguments: list[str], message: str, code: int, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
     result = call(*arguments)
-    assert result.exit_code == 2, result.output
+    assert result.exit_code == code, result.output
     assert result.stderr.startswith("Error: ")
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
@@ -132,5 +135,5 @@ def test_errors_are_one_message_and_code_2(
 def test_onnx_without_its_packages_names_the_extra(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_session, "PACKAGES", ("no_such_package",))
     result = call(folder / "run", *TIMES, "--onnx")
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert 'ONNX needs no_such_package; pip install "headstart[onnx]".' in result.stderr

@@ -33,13 +33,13 @@ def test_a_comparison_is_told_with_all_its_seeds(folder: Path) -> None:
     document = json.loads((folder / "evaluation.json").read_text())
     assert [arm["seeds"] for arm in document["corruptions"]["arms"]] == [[5, 6], [5, 6]]
     again = call(folder, "--corruptions", "--limit", 12, "--threads", 1, "--json")
-    assert json.loads(again.output)["corruptions"] == document["corruptions"]
+    assert json.loads(again.stdout)["corruptions"] == document["corruptions"]
 
 
 def test_options_without_the_section_and_folders_that_are_not_there(folder: Path) -> None:
     result = call(folder, "--limit", 12)
     assert result.exit_code == 2 and "--limit belongs to --corruptions: add it" in result.output
     result = call(folder, "--corruptions", "--limit", 12, "--published", folder / "CIFAR-10-C")
-    assert result.exit_code == 2 and "there is no folder" in result.output
+    assert result.exit_code == 1 and "there is no folder" in result.output
     result = call(folder, "--corruptions", "--limit", 12, "--frost", folder)
-    assert result.exit_code == 2 and "found no frost1.png" in result.output
+    assert result.exit_code == 1 and "found no frost1.png" in result.output

@@ -21,5 +21,5 @@ def test_a_run_is_evaluated_on_another_dataset(tmp_path: Path) -> None:
     assert document["command"] == "headstart evaluate run --on digits --device cpu"
 
     missing = CliRunner().invoke(app, [*words, str(tmp_path / "nowhere.csv")], env={"COLUMNS": "120"})
-    assert missing.exit_code == 2
+    assert missing.exit_code == 1
     assert "expected a folder with one folder for each class" in missing.stderr

@@ -67,7 +67,7 @@ def test_an_image_that_can_not_be_read_is_reported_and_the_others_go_on(place: P
 
 def test_wrong_words_end_with_one_error(place: Path) -> None:
     nothing = call(place / "run", "nowhere.png")
-    assert nothing.exit_code == 2
+    assert nothing.exit_code == 1
     assert nothing.stderr.strip() == (
         "Error: there is no nowhere.png: expected image files, folders of them, or a pattern like '*.jpg'."
     )
@@ -75,5 +75,5 @@ def test_wrong_words_end_with_one_error(place: Path) -> None:
     assert both.exit_code == 2
     assert "expected --csv or --json, got both: choose one." in both.stderr
     folder = call(place / "images", place / "images")
-    assert folder.exit_code == 2
+    assert folder.exit_code == 1
     assert "there is no config.json in" in folder.stderr

@@ -30,5 +30,5 @@ def test_one_recipe_is_shown_in_full_and_every_key_can_be_set(monkeypatch: pytes
 
 def test_an_unknown_recipe_names_the_nearest() -> None:
     result = CliRunner().invoke(app, ["recipes", "cifar10_smal"])
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert "did you mean 'cifar10_small'" in result.output

@@ -81,5 +81,5 @@ def test_an_arm_that_is_gone_is_told_by_its_numbers(tmp_path: Path) -> None:
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     result = call("report", tmp_path / "nowhere")
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert "there is no run folder" in result.output

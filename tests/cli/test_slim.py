@@ -43,22 +43,25 @@ def test_a_teacher_is_slimmed(teacher: Path, monkeypatch: pytest.MonkeyPatch) ->
     run = load_run(out / "slim/seed-0")
     assert run.recipe.lr == 1e-4 and run.model.blocks[0].slim.kept == 4
     result = call("inspect", out / "slim/seed-0")
-    assert result.exit_code == 2 and "its tokens become fewer behind blocks[0]" in result.output
+    assert result.exit_code == 1 and "its tokens become fewer behind blocks[0]" in result.output
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "message", "code"),
     [
-        (["--keep", "half"], "expected numbers with commas between, such as --keep 0.5,0.25, got 'half'"),
-        (["--after", "1.5"], "such as --after 4,8, got '1.5'"),
+        (["--keep", "half"], "expected numbers with commas between, such as --keep 0.5,0.25, got 'half'", 2),
+        (["--after", "1.5"], "such as --after 4,8, got '1.5'", 2),
         (
             ["--keep", "0.5", "--against", "polo"],
             "unknown arm to compare a slim model with 'polo': did you mean 'pool'",
+            1,
         ),
-        (["--keep", "0.5,0.25"], "names 2 places to slim, and a model of 2 blocks has 1 between them"),
+        (["--keep", "0.5,0.25"], "names 2 places to slim, and a model of 2 blocks has 1 between them", 1),
     ],
 )
-def test_mistakes_are_told_in_one_line(teacher: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_mistakes_are_told_in_one_line(
+    teacher: Path, tmp_path: Path, arguments: list[str], message: str, code: int
+) -> None:
     result = call("slim", teacher, "--out", tmp_path / "out", *arguments)
-    assert result.exit_code == 2 and message in result.output
+    assert result.exit_code == code and message in result.output
     assert not (tmp_path / "out").exists()

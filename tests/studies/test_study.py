@@ -49,6 +49,6 @@ def test_studies_are_listed_run_and_missed(tmp_path: Path) -> None:
         done = CliRunner().invoke(app, ["study", "toy", "--out", str(tmp_path / "toy")])
         assert done.exit_code == 0 and "results.json" in done.output
         missed = CliRunner().invoke(app, ["study", "toi"])
-        assert missed.exit_code == 2 and "unknown study 'toi': did you mean 'toy'" in missed.output
+        assert missed.exit_code == 1 and "unknown study 'toi': did you mean 'toy'" in missed.output
     finally:
         del STUDIES["toy"]

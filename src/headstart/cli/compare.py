@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from headstart.cli.common import app, console, friendly, show_paths
+from headstart.cli.common import UsageError, command
+from headstart.cli.completion import scheme_names
 from headstart.cli.options import (
     Data,
     Fraction,
@@ -27,7 +28,7 @@ from headstart.cli.options import (
     chosen_recipe,
     named_trackers,
 )
-from headstart.errors import HeadstartError
+from headstart.cli.speaking import answer, console, print_json, show_paths
 
 if TYPE_CHECKING:
     from headstart.initialization import InitReport
@@ -35,27 +36,41 @@ if TYPE_CHECKING:
     from headstart.training.arms import Matrix
     from headstart.training.comparison import Runner
 
-Arms = Annotated[str, typer.Option("--init", help="Initializations; methods behind +: impulse,impulse+drloc.")]
+MANY = "Many runs"
+
+Arms = Annotated[
+    str,
+    typer.Option(
+        "--init", metavar="A,B+METHOD", help="Initializations, methods behind +.", autocompletion=scheme_names
+    ),
+]
 Table = Annotated[
     tuple[str, str] | None,
-    typer.Option("--matrix", metavar="init=A,B with=none,C", help="Every initialization with every choice of methods."),
+    typer.Option("--matrix", metavar="INIT WITH", help="All pairs: init=A,B with=none,C."),
 ]
-Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Seeds per initialization.")]
-Seed = Annotated[int, typer.Option("--seed", help="The (first) seed.")]
-Kind = Annotated[str | None, typer.Option("--cluster", metavar="slurm|local", help="A job for each run.")]
+Seeds = Annotated[int, typer.Option("--seeds", min=1, metavar="N", help="Seeds of each.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="The first seed.")]
+Kind = Annotated[
+    str | None,
+    typer.Option("--cluster", metavar="slurm|local", help="A job for each run.", rich_help_panel=MANY),
+]
 ClusterSet = Annotated[
     list[str] | None,
-    typer.Option("--cluster-set", metavar="KEY=VALUE", help="partition=gpu, time=120 (minutes), jobs=4 …; repeatable."),
+    typer.Option("--cluster-set", metavar="KEY=VALUE", help="partition=gpu, time=120 …", rich_help_panel=MANY),
 ]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Submit the jobs and return.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Submit the jobs and return.", rich_help_panel=MANY)]
 AtOnce = Annotated[
-    int | None, typer.Option("--together", min=2, metavar="N", help="Train N runs at once on one device.")
+    int | None,
+    typer.Option("--together", min=2, metavar="N", help="N runs at once on one device.", rich_help_panel=MANY),
 ]
 
 
-@app.command()
-@friendly
-def demo(out: Out = None, seeds: Seeds = 3, set_: Set = None) -> None:
+@command("headstart demo")
+def demo(
+    out: Out = None,
+    seeds: Seeds = 3,
+    set_: Set = None,
+) -> None:
     """Default, mimetic and impulse on real handwritten digits: a few CPU minutes, no download."""
     from headstart.training import named_recipe
 
@@ -63,29 +78,28 @@ def demo(out: Out = None, seeds: Seeds = 3, set_: Set = None) -> None:
     _compare(recipe, ["default", "mimetic", "impulse"], list(range(seeds)), out or Path("runs/demo"))
 
 
-@app.command()
-@friendly
+@command("headstart compare cifar10 --init default,mimetic,impulse --seeds 5")
 def compare(
     dataset: Data,
     init: Arms = "default,mimetic,impulse",
+    matrix: Table = None,
     seeds: Seeds = 3,
     seed: Seed = 0,
-    out: Out = None,
     recipe: Named = None,
+    set_: Set = None,
+    with_: With = None,
+    out: Out = None,
+    permute: Permute = False,
     limit: Limit = None,
     per_class: PerClass = None,
     fraction: Fraction = None,
-    save_every: SaveEvery = 60.0,
-    set_: Set = None,
     together: AtOnce = None,
     cluster: Kind = None,
     cluster_set: ClusterSet = None,
     no_wait: NoWait = False,
-    track: Track = None,
-    with_: With = None,
-    permute: Permute = False,
+    save_every: SaveEvery = 60.0,
     watch: Watch = False,
-    matrix: Table = None,
+    track: Track = None,
 ) -> None:
     """Train each initialization with each seed on the same images in the same order; table, curves, heads."""
     from headstart.training.arms import Matrix
@@ -100,7 +114,8 @@ def compare(
     try:
         _compare(chosen, arms, list(range(seed, seed + seeds)), out, save_every, runner, named_trackers(track), watch)
     except Submitted as told:
-        console().print(str(told), highlight=False, soft_wrap=True)
+        answer().print(str(told), highlight=False, soft_wrap=True)
+        print_json({"folder": str(out), "submitted": str(told)})
 
 
 def _runner(together: int | None, cluster: str | None, settings: list[str] | None, no_wait: bool) -> Runner | None:
@@ -108,9 +123,9 @@ def _runner(together: int | None, cluster: str | None, settings: list[str] | Non
     from headstart.training.together import Together
 
     if cluster is None and (settings or no_wait):
-        raise HeadstartError("--cluster-set and --no-wait need --cluster slurm or --cluster local.")
+        raise UsageError("--cluster-set and --no-wait need --cluster slurm or --cluster local.")
     if cluster is not None and together is not None:
-        raise HeadstartError("--together trains many runs in one process, --cluster each in its own: choose one.")
+        raise UsageError("--together trains many runs in one process, --cluster each in its own: choose one.")
     if cluster is not None:
         return Cluster(cluster, settings or [], wait=not no_wait)
     return None if together is None else Together(together)
@@ -150,9 +165,11 @@ def _compare(
     curves = draw_curves(results, out / "curves.png")
     locality = draw_watched(results, out / "locality.png")
     _notes(shown, results)
-    shown.print(rich_table(results))
-    pictures = [picture for picture in (curves, locality, report_of_finished(out, shown)) if picture is not None]
-    show_paths(shown, [out / "results.json", *pictures, *[_heads(out, arm["name"]) for arm in results["arms"]]])
+    answer().print(rich_table(results))
+    pictures = [curves, locality, report_of_finished(out, shown)]
+    heads = [_heads(out, arm["name"]) for arm in results["arms"]]
+    files = show_paths(shown, [out / "results.json", *pictures, *heads])
+    print_json({"folder": str(out), **results, "files": files})
 
 
 def _draw_heads(out: Path, arm: str, report: InitReport) -> None:

@@ -6,53 +6,60 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from headstart.cli.common import app, friendly, show_paths
-from headstart.cli.findings import print_bad, print_counts, print_findings, print_summary
+from headstart.cli.common import app, command, group
+from headstart.cli.completion import dataset_names
+from headstart.cli.findings import as_document, print_bad, print_counts, print_findings, print_summary
+from headstart.cli.speaking import answer, console, print_json, show_paths
 
 if TYPE_CHECKING:
     from headstart.data.source import RemoteFile, Source
 
-data = typer.Typer(
-    help="Datasets: list, describe, download, check and look at them.", no_args_is_help=True, rich_markup_mode="rich"
-)
-app.add_typer(data, name="data")
+data = group("Datasets: list, describe, download, check and look at them.", "headstart data look photos/")
+app.add_typer(data, name="data", short_help="Datasets: list, get, check and look at them.")
 
-Name = Annotated[str, typer.Argument(help="A name that `headstart data list` shows.")]
-Spec = Annotated[str, typer.Argument(help="A path to your images, a known name, or NAME:PATH.")]
-Size = Annotated[int | None, typer.Option("--size", min=1, help="Side in pixels to decode to.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="A name that `headstart data list` shows.", autocompletion=dataset_names),
+]
+Spec = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATASET", help="Your images, a name of `headstart data list`, NAME:PATH.", autocompletion=dataset_names
+    ),
+]
+Size = Annotated[int | None, typer.Option("--size", min=1, metavar="PIXELS", help="Side to decode to.")]
 MaxBad = Annotated[
-    float, typer.Option("--max-bad", min=0, max=0.99, help="Share of unreadable files that may be left out.")
+    float,
+    typer.Option("--max-bad", min=0, max=0.99, metavar="SHARE", help="Of files that may be unreadable."),
 ]
 
 
-@data.command("list")
-@friendly
+@command("headstart data list", into=data, name="list")
 def list_() -> None:
     """The datasets that can be used by name, and which are on this machine."""
     from headstart.data.disk import data_root
     from headstart.data.locate import at_hand
     from headstart.data.sources import SOURCES
+    from headstart.reporting.fitted import Fitted
 
     root = data_root()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("name", "classes", "train", "val", "test", "pixels", "download", "at hand"):
-        table.add_column(heading, justify="left" if heading in ("name", "at hand") else "right", no_wrap=True)
-    table.add_row("digits", "10", "1,438", "", "359", "8", "0 MB", "yes")
+    header = ["name", "classes", "train", "val", "test", "pixels", "download", "at hand"]
+    rows = [["digits", "10", "1,438", "", "359", "8", "0 MB", "yes"]]
+    document = [{"name": "digits", "classes": 10, "images": {"train": 1438, "test": 359}, "pixels": 8, "at_hand": True}]
     for name, source in sorted(SOURCES.items()):
         # The first release where there are several; info names all.
         counts = [_count(source.counts.get(part)).partition(" ")[0] for part in ("train", "val", "test")]
         there = "yes" if at_hand(source, root) else ""
-        table.add_row(name, str(source.classes), *counts, str(source.image_size), _download(source), there)
-    console = Console()
-    console.print(table)
-    console.print(f"\nkept in {root} (HEADSTART_DATA)", style="dim", markup=False, highlight=False, soft_wrap=True)
+        about = {"name": name, "classes": source.classes, "images": source.counts, "pixels": source.image_size}
+        document.append({**about, "at_hand": bool(there)})
+        rows.append([name, str(source.classes), *counts, str(source.image_size), _download(source), there])
+    answer().print(Fitted(header, rows))
+    print_json({"datasets": document, "kept_in": str(root)})
+    console().print(f"\nkept in {root} (HEADSTART_DATA)", style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
-@data.command()
-@friendly
+@command("headstart data info cifar10", into=data)
 def info(name: Name) -> None:
     """What is known of a dataset: files, checksums, licence, citation, statistics."""
     from headstart.data.disk import data_root
@@ -81,15 +88,16 @@ def info(name: Name) -> None:
         lines += [("file", line) for line in _described(file)]
     if not source.files:
         lines.append(("file", "none to download without an account: name a folder that has the layout"))
-    console, before = Console(), ""
+    shown, before = answer(), ""
     for key, line in lines:
         # Long lines are not broken: addresses and checksums are there to be copied.
-        console.print(f"{key if key != before else '':<10}{line}", markup=False, highlight=False, soft_wrap=True)
+        shown.print(f"{key if key != before else '':<10}{line}", markup=False, highlight=False, soft_wrap=True)
         before = key
+    files = [{"url": f.url, "mirrors": list(f.mirrors), "size": f.size, "checksum": f.checksum} for f in source.files]
+    print_json({**rows, "files": files})
 
 
-@data.command()
-@friendly
+@command("headstart data get cifar10", into=data)
 def get(name: Name) -> None:
     """Download a dataset, check it against its published checksums, unpack it, and count its images."""
     from headstart.data.disk import data_root
@@ -98,34 +106,34 @@ def get(name: Name) -> None:
     source = _source(name)
     folder, counts = find_public(source, data_root())
     numbers = ", ".join(f"{count:,} {part}" for part, count in counts.items())
-    Console().print(f"{name}: {numbers} images in {folder}", markup=False, highlight=False, soft_wrap=True)
+    answer().print(f"{name}: {numbers} images in {folder}", markup=False, highlight=False, soft_wrap=True)
+    print_json({"name": name, "folder": str(folder), "images": counts})
 
 
-@data.command()
-@friendly
+@command("headstart data check photos/", into=data)
 def check(spec: Spec, size: Size = None, max_bad: MaxBad = 0.01) -> None:
     """Count the classes, name unreadable files, and find copies; copies across parts are leakage and exit code 1."""
     from headstart.data import checkup, load_collection
 
     found = load_collection(spec, image_size=size, max_bad=max_bad)
     report = checkup(found)
-    console = Console()
-    print_summary(console, found)
-    print_counts(console, found, report)
-    print_findings(console, report)
-    print_bad(console, found)
+    shown = answer()
+    print_summary(shown, found)
+    print_counts(shown, found, report)
+    print_findings(shown, report)
+    print_bad(shown, found)
+    print_json(as_document(found, report))
     if report.leaked:
         raise typer.Exit(1)
 
 
-@data.command()
-@friendly
+@command("headstart data look photos/ --out sheet.png", into=data)
 def look(
     spec: Spec,
-    out: Annotated[Path | None, typer.Option("--out", help="The PNG to write (default: NAME-look.png).")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Default: NAME-look.png.")] = None,
     size: Size = None,
-    part: Annotated[str, typer.Option("--part", help="train, val or test.")] = "train",
-    columns: Annotated[int, typer.Option("--columns", min=1, help="Images of each class.")] = 12,
+    part: Annotated[str, typer.Option("--part", metavar="PART", help="train, val or test.")] = "train",
+    columns: Annotated[int, typer.Option("--columns", min=1, metavar="N", help="Images of each class.")] = 12,
     max_bad: MaxBad = 0.01,
 ) -> None:
     """Draw a contact sheet: a few images of each class, as a model will see them."""
@@ -137,11 +145,11 @@ def look(
         raise unknown(f"part of {found.name}", part, found.parts)
     path = save_sheet(contact_sheet(found, columns=columns, part=part), out or Path(f"{found.name}-look.png"))
     report = checkup(found)
-    console = Console()
-    print_summary(console, found)
-    print_counts(console, found, report)
-    print_findings(console, report)
-    show_paths(console, [path])
+    shown = console()
+    print_summary(shown, found)
+    print_counts(shown, found, report)
+    print_findings(shown, report)
+    print_json({**as_document(found, report), "files": show_paths(answer(), [path])})
 
 
 def _source(name: str) -> Source:

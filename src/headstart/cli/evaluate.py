@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from headstart.cli.accuracy_section import accuracy_section
-from headstart.cli.common import app, friendly, show_paths
+from headstart.cli.common import UsageError, command
+from headstart.cli.completion import dataset_names
 from headstart.cli.evaluate_corruptions import (
     Corruptions,
     Frost,
@@ -22,52 +22,58 @@ from headstart.cli.evaluate_corruptions import (
     corruption_section,
 )
 from headstart.cli.on_section import on_section
+from headstart.cli.speaking import answer, console, print_json, show_paths
 from headstart.cli.speed_section import speed_section, ways_to_time
 from headstart.errors import HeadstartError, unknown
 
 if TYPE_CHECKING:
     import torch
 
+TIMING = "How --throughput times"
+
 Runs = Annotated[
-    list[str], typer.Argument(metavar="RUN...", help="Folders that `headstart train` or `headstart compare` wrote.")
+    list[str], typer.Argument(metavar="RUN...", help="Folders of `headstart train` or `headstart compare`.")
+]
+On = Annotated[
+    str | None,
+    typer.Option(
+        "--on", metavar="DATASET", help="On another dataset; classes match by name.", autocompletion=dataset_names
+    ),
 ]
 Speed = Annotated[bool, typer.Option("--throughput", help="Measure images a second, latency and memory.")]
-Batch = Annotated[str | None, typer.Option("--batch", metavar="1,8,64", help="Batch sizes to time.")]
-Precision = Annotated[
-    str | None, typer.Option("--precision", metavar="float32,bfloat16", help="Precisions to time (default: float32).")
-]
-Compile = Annotated[bool, typer.Option("--compile", help="Time the compiled model too.")]
-Onnx = Annotated[bool, typer.Option("--onnx", help="Time the model exported to ONNX too.")]
-Seconds = Annotated[float | None, typer.Option("--seconds", min=0, help="Time for each batch size (default: 2).")]
 Device = Annotated[str | None, typer.Option("--device", metavar="cpu|cuda", help="Where to run.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads to use.")]
-On = Annotated[
-    str | None, typer.Option("--on", metavar="DATASET", help="Evaluate on another dataset; classes match by name.")
+Threads = Annotated[int | None, typer.Option("--threads", min=1, metavar="N", help="CPU threads to use.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="For evaluation.json and pictures.")]
+Batch = Annotated[str | None, typer.Option("--batch", metavar="1,8,64", help="Batch sizes.", rich_help_panel=TIMING)]
+Precision = Annotated[
+    str | None, typer.Option("--precision", metavar="A,B", help="float32,bfloat16.", rich_help_panel=TIMING)
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the JSON document and nothing else.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Folder for evaluation.json and the pictures.")]
+Compile = Annotated[bool, typer.Option("--compile", help="The compiled model too.", rich_help_panel=TIMING)]
+Onnx = Annotated[bool, typer.Option("--onnx", help="The model exported to ONNX too.", rich_help_panel=TIMING)]
+Seconds = Annotated[
+    float | None,
+    typer.Option("--seconds", min=0, metavar="S", help="For each batch size (default: 2).", rich_help_panel=TIMING),
+]
 
 
-@app.command()
-@friendly
+@command("headstart evaluate runs/cifar10-impulse --throughput")
 def evaluate(
     context: typer.Context,
     runs: Runs,
     on: On = None,
     throughput: Speed = False,
+    corruptions: Corruptions = False,
+    device: Device = None,
+    threads: Threads = None,
+    out: Out = None,
     batch: Batch = None,
     precision: Precision = None,
     compile_: Compile = False,
     onnx: Onnx = False,
     seconds: Seconds = None,
-    corruptions: Corruptions = False,
     limit: Images = None,
     published: Published = None,
     frost: Frost = None,
-    device: Device = None,
-    threads: Threads = None,
-    as_json: Json = False,
-    out: Out = None,
 ) -> None:
     """Check what runs recorded against their weights, count their size, and measure how fast they are."""
     import torch
@@ -82,7 +88,7 @@ def evaluate(
     opened = open_runs(runs)
     # A run's own evaluation lies with it; that of several with none of them.
     out = out or (Path(runs[0]) if len(runs) == 1 else Path("runs/evaluation"))
-    shown = Console(quiet=as_json)
+    shown = answer()
     out.mkdir(parents=True, exist_ok=True)
     document = _about(context, at)
     pictures: list[Path] = []
@@ -98,9 +104,8 @@ def evaluate(
 
     written = out / "evaluation.json"
     written.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    if as_json:
-        typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
-    show_paths(shown, [written, *pictures])
+    files = show_paths(console(), [written, *pictures])
+    print_json({**document, "files": files})
     if wrong:
         raise HeadstartError(
             f"the weights do not give the recorded accuracy: {', '.join(wrong)}; the folder's files or the images "
@@ -115,7 +120,7 @@ def chosen_device(name: str | None) -> torch.device:
     if name not in (None, "cpu", "cuda"):
         raise unknown("device", name, ["cpu", "cuda"])
     if name == "cuda" and not torch.cuda.is_available():
-        raise HeadstartError("--device cuda: PyTorch sees no GPU here; use --device cpu.")
+        raise UsageError("--device cuda: PyTorch sees no GPU here; use --device cpu.")
     return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
@@ -141,7 +146,7 @@ def _command(context: typer.Context) -> str:
     words = ["headstart", "evaluate"]
     for parameter in context.command.params:
         source = None if parameter.name is None else context.get_parameter_source(parameter.name)
-        if parameter.name is None or source is None or source.name != "COMMANDLINE":
+        if parameter.name in (None, "as_json", "quiet") or source is None or source.name != "COMMANDLINE":
             continue
         value = context.params[parameter.name]
         if parameter.param_type_name == "option":

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from headstart.errors import HeadstartError
+from headstart.cli.common import UsageError
+from headstart.cli.speaking import console
 
 if TYPE_CHECKING:
     import torch
@@ -19,13 +20,23 @@ if TYPE_CHECKING:
 __all__ = ["Corruptions", "Frost", "Images", "Published", "chosen_corruptions", "corruption_section"]
 
 Corruptions = Annotated[
-    bool, typer.Option("--corruptions", help="Measure 15 corruptions at 5 severities, of every arm and seed.")
+    bool, typer.Option("--corruptions", help="Measure 15 corruptions at 5 severities, of all seeds.")
 ]
-Images = Annotated[int | None, typer.Option("--limit", min=1, help="Test images to corrupt (default: all).")]
+CORRUPTING = "How --corruptions corrupts"
+Images = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, metavar="N", help="Test images (default: all).", rich_help_panel=CORRUPTING),
+]
 Published = Annotated[
-    Path | None, typer.Option("--published", help="Folder of CIFAR-10-C or ImageNet-C, instead of generating.")
+    Path | None,
+    typer.Option(
+        "--published", metavar="FOLDER", help="Where CIFAR-10-C or ImageNet-C is.", rich_help_panel=CORRUPTING
+    ),
 ]
-Frost = Annotated[Path | None, typer.Option("--frost", help="Folder of the published photographs of frost.")]
+Frost = Annotated[
+    Path | None,
+    typer.Option("--frost", metavar="FOLDER", help="Where the published photographs are.", rich_help_panel=CORRUPTING),
+]
 
 
 def chosen_corruptions(
@@ -34,13 +45,13 @@ def chosen_corruptions(
     """The options of the section, None when it was not asked for.
 
     Raises:
-        HeadstartError: for an option of the section without ``--corruptions``.
+        UsageError: for an option of the section without ``--corruptions``.
     """
     given = {"--limit": limit, "--published": published, "--frost": frost}
     named = [name for name, value in given.items() if value is not None]
     if not corruptions:
         if named:
-            raise HeadstartError(f"{', '.join(named)} belongs to --corruptions: add it.")
+            raise UsageError(f"{', '.join(named)} belongs to --corruptions: add it.")
         return None
     from headstart.training.corruption_arms import CorruptionOptions
 
@@ -61,7 +72,7 @@ def corruption_section(
 
     runs = corruption_runs(folders)
     count = sum(len(arm) for arm in runs.values())
-    with shown.status("corruptions") as status:
+    with console().status("corruptions") as status:
 
         def tell(name: str, severity: int) -> None:
             place = f"{name}, severity {severity}" if severity else "clean images"

@@ -7,23 +7,28 @@ from typing import Annotated
 
 import typer
 
-from headstart.cli.common import app, console, friendly, show_paths
-from headstart.errors import HeadstartError
+from headstart.cli.common import UsageError, command
+from headstart.cli.speaking import answer, console, print_json, show_paths
+
+FORMATS, HUB = "Formats", "Hugging Face hub"
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A folder of a finished `headstart train`.")]
-Out = Annotated[Path | None, typer.Option("--out", help="The folder to write (default: RUN/export).")]
-Safetensors = Annotated[bool, typer.Option("--safetensors", help="One file for headstart.load (the default).")]
-Onnx = Annotated[bool, typer.Option("--onnx", help="model.onnx: uint8 images to logits and probabilities.")]
-Program = Annotated[bool, typer.Option("--torch-export", help="model.pt2, a program of torch.export.")]
-Timm = Annotated[bool, typer.Option("--timm", help="A folder that timm.create_model loads.")]
-Transformers = Annotated[bool, typer.Option("--transformers", help="A folder that transformers loads.")]
-Images = Annotated[int, typer.Option("--images", min=1, help="Validation images to check each file on.")]
-Push = Annotated[str | None, typer.Option("--push", metavar="OWNER/NAME", help="Upload to the Hugging Face hub.")]
-Private = Annotated[bool, typer.Option("--private", help="Make the hub's repository a private one.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Where to write (default: RUN/export).")]
+Safetensors = Annotated[
+    bool, typer.Option("--safetensors", help="For headstart.load; the default.", rich_help_panel=FORMATS)
+]
+Onnx = Annotated[bool, typer.Option("--onnx", help="uint8 images to probabilities.", rich_help_panel=FORMATS)]
+Program = Annotated[bool, typer.Option("--torch-export", help="A program of torch.export.", rich_help_panel=FORMATS)]
+Timm = Annotated[bool, typer.Option("--timm", help="For timm.create_model.", rich_help_panel=FORMATS)]
+Transformers = Annotated[
+    bool, typer.Option("--transformers", help="A folder that transformers loads.", rich_help_panel=FORMATS)
+]
+Images = Annotated[int, typer.Option("--images", min=1, metavar="N", help="Validation images to check each file on.")]
+Push = Annotated[str | None, typer.Option("--push", metavar="OWNER/NAME", help="Upload it.", rich_help_panel=HUB)]
+Private = Annotated[bool, typer.Option("--private", help="To a private repository.", rich_help_panel=HUB)]
 
 
-@app.command()
-@friendly
+@command("headstart export runs/cifar10-impulse --onnx")
 def export(
     run: Run,
     out: Out = None,
@@ -50,15 +55,18 @@ def export(
     if push is not None:
         need_hub()  # before the work
     elif private:
-        raise HeadstartError("--private says how to make a repository on the hub: give --push OWNER/NAME with it.")
+        raise UsageError("--private says how to make a repository on the hub: give --push OWNER/NAME with it.")
     formats = [name for name, wanted in asked.items() if wanted] or ["safetensors"]
     made = export(run, out or run / "export", formats, images=images)
-    shown = console()
+    shown = answer()
     for name, gap in made.differences.items():
         words = (
             f"{name}: logits within {gap:.1e} of the run's on {made.images} validation images (at most {TOLERANCE:.0e})"
         )
-        shown.print(words, markup=False, highlight=False, soft_wrap=True)
-    show_paths(shown, [made.folder / name for name in made.files])
+        console().print(words, markup=False, highlight=False, soft_wrap=True)
+    files = show_paths(shown, [made.folder / name for name in made.files])
+    document = {"folder": str(made.folder), "files": files, "differences": made.differences, "images": made.images}
     if push is not None:
-        shown.print(f"pushed: {push_to_hub(made.folder, push, made.files, private=private)}", markup=False)
+        document["pushed"] = push_to_hub(made.folder, push, made.files, private=private)
+        shown.print(f"pushed: {document['pushed']}", markup=False)
+    print_json(document)

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
 
 if TYPE_CHECKING:
     from headstart.data.checkup import Checkup, Finding
     from headstart.data.collection import Collection
 
-__all__ = ["print_bad", "print_counts", "print_findings", "print_summary"]
+__all__ = ["as_document", "print_bad", "print_counts", "print_findings", "print_summary"]
+
+
+def as_document(found: Collection, report: Checkup) -> dict[str, Any]:
+    """All of it as plain values, for JSON."""
+    document: dict[str, Any] = {"name": found.name, "classes": list(found.classes), "image_shape": _shape(found)}
+    document |= {"mean": found.mean, "std": found.std, "counts": report.counts, "notes": found.notes}
+    findings = {
+        name: [asdict(one) for one in getattr(report, name)] for name in ("leaked", "repeated", "contradictory")
+    }
+    return {**document, **findings, "left_out": [{"image": name, "reason": reason} for name, reason in found.bad]}
+
+
+def _shape(found: Collection) -> tuple[int, ...]:
+    return tuple(found.parts["train"].split.image_shape)
 
 
 def print_summary(console: Console, found: Collection) -> None:
-    channels, height, width = found.parts["train"].split.image_shape
+    channels, height, width = _shape(found)
     kind = "grey" if channels == 1 else "colour"
     total = sum(len(part) for part in found.parts.values())
     line = f"{found.name}: {total:,} {kind} images of {width}×{height}, {len(found.classes)} classes"
@@ -30,14 +44,13 @@ def print_summary(console: Console, found: Collection) -> None:
 
 
 def print_counts(console: Console, found: Collection, report: Checkup) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("class")
-    for part in report.counts:
-        table.add_column(part, justify="right")
-    for label, name in enumerate(found.classes):
-        table.add_row(name, *(f"{counts[label]:,}" for counts in report.counts.values()))
-    table.add_row("all", *(f"{sum(counts):,}" for counts in report.counts.values()), style="bold")
-    console.print(table, markup=False)
+    from headstart.reporting.fitted import Fitted
+
+    rows = [
+        [name, *(f"{counts[label]:,}" for counts in report.counts.values())] for label, name in enumerate(found.classes)
+    ]
+    rows.append(["all", *(f"{sum(counts):,}" for counts in report.counts.values())])
+    console.print(Fitted(["class", *report.counts], rows, bold=[len(rows) - 1]))
 
 
 def print_findings(console: Console, report: Checkup) -> None:

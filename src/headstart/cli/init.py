@@ -6,23 +6,28 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from headstart.cli.common import app, friendly, show_paths
+from headstart.cli.common import command
+from headstart.cli.completion import scheme_names
+from headstart.cli.speaking import answer, console, print_json, show_paths
 
 __all__ = ["init"]
 
 
-@app.command()
-@friendly
+@command("headstart init vit_tiny_patch16_224 --set img_size=32 --set patch_size=4")
 def init(
-    name: Annotated[str, typer.Argument(help="A model's name: vit_tiny_patch16_224, vit_b_16, dinov2, …")],
-    library: Annotated[str, typer.Option("--library", help="timm, torchvision or transformers.")] = "timm",
-    out: Annotated[Path, typer.Option("--out", help="Where the weights go, as safetensors.")] = Path(
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="Its name: vit_tiny_patch16_224, vit_b_16, dinov2, …")],
+    library: Annotated[
+        str, typer.Option("--library", metavar="NAME", help="timm, torchvision or transformers.")
+    ] = "timm",
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the weights go.")] = Path(
         "weights.safetensors"
     ),
-    scheme: Annotated[str, typer.Option("--init", help="The initialization.")] = "impulse",
-    seed: Annotated[int, typer.Option("--seed", help="Of all random numbers.")] = 0,
+    scheme: Annotated[
+        str,
+        typer.Option("--init", metavar="SCHEME", help="default, mimetic, impulse …", autocompletion=scheme_names),
+    ] = "impulse",
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of all random numbers.")] = 0,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="An option of the model, e.g. img_size=32; repeatable."),
@@ -43,6 +48,6 @@ def init(
     out.parent.mkdir(parents=True, exist_ok=True)
     save_weights(out, model)
     picture = save_figure(report.figure(), out.with_suffix(".png"))
-    console = Console()
-    console.print(str(report), markup=False, highlight=False)
-    show_paths(console, [out, picture])
+    console().print(str(report), markup=False, highlight=False)
+    files = show_paths(answer(), [out, picture])
+    print_json({"model": name, "library": library, "init": scheme, "seed": seed, "files": files, **report.to_dict()})

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from headstart.cli.common import console
+from headstart.cli.completion import dataset_names, method_names, recipe_names
+from headstart.cli.speaking import console
 
 if TYPE_CHECKING:
     from headstart.training import Recipe
@@ -29,27 +30,51 @@ __all__ = [
     "named_trackers",
 ]
 
-Out = Annotated[Path | None, typer.Option("--out", help="Folder of the run; the same one again goes on.")]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable.")]
-Limit = Annotated[int | None, typer.Option("--limit", help="Use that many training images.")]
-PerClass = Annotated[int | None, typer.Option("--per-class", help="Use that many training images of each class.")]
-Fraction = Annotated[float | None, typer.Option("--fraction", help="Use that share of the training images.")]
-SaveEvery = Annotated[float, typer.Option("--save-every", min=0, help="Seconds between checkpoints inside a pass.")]
-Named = Annotated[str | None, typer.Option("--recipe", help="Start from a named recipe.")]
+FEWER, WATCHING = "Fewer images", "Keeping and watching"
+
 Data = Annotated[
-    str, typer.Argument(help="A path to your images, a known dataset (headstart data list), or NAME:PATH.")
+    str,
+    typer.Argument(
+        metavar="DATASET",
+        help="Your images, a name of `headstart data list`, NAME:PATH.",
+        autocompletion=dataset_names,
+    ),
+]
+Named = Annotated[
+    str | None,
+    typer.Option("--recipe", metavar="NAME", help="A named recipe (headstart recipes).", autocompletion=recipe_names),
+]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe; repeatable.")
 ]
 With = Annotated[
-    str | None, typer.Option("--with", help="Small-data methods: drloc,life … (headstart methods lists them).")
+    str | None,
+    typer.Option("--with", metavar="A,B", help="Small-data methods (headstart methods).", autocompletion=method_names),
 ]
-Watch = Annotated[bool, typer.Option("--watch", help="Write down after each pass how local each head is.")]
-Permute = Annotated[
-    bool, typer.Option("--permute-patches", help="Show all images with their patches in one random order.")
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="FOLDER", help="Where to write; the same one again goes on.")
+]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="Train on N images.", rich_help_panel=FEWER)]
+PerClass = Annotated[
+    int | None, typer.Option("--per-class", metavar="N", help="On N of each class.", rich_help_panel=FEWER)
+]
+Fraction = Annotated[
+    float | None, typer.Option("--fraction", metavar="SHARE", help="On that share of them.", rich_help_panel=FEWER)
+]
+SaveEvery = Annotated[
+    float,
+    typer.Option(
+        "--save-every", min=0, metavar="SECONDS", help="Between checkpoints inside a pass.", rich_help_panel=WATCHING
+    ),
+]
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Record how local heads are after each pass.", rich_help_panel=WATCHING)
 ]
 Track = Annotated[
     str | None,
-    typer.Option("--track", help="Also show the numbers in: tensorboard, wandb, trackio, mlflow."),
+    typer.Option("--track", metavar="A,B", help="tensorboard, wandb, trackio, mlflow.", rich_help_panel=WATCHING),
 ]
+Permute = Annotated[bool, typer.Option("--permute-patches", help="Patches of all images in one random order.")]
 
 
 def named_trackers(text: str | None) -> list[str]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from headstart.cli.common import app, friendly
+from headstart.cli.common import UsageError, command
+from headstart.cli.speaking import answer, asked_for_json, print_json
 from headstart.errors import HeadstartError
 
 if TYPE_CHECKING:
@@ -20,26 +19,20 @@ if TYPE_CHECKING:
 
     from headstart.training.predicting import Prediction, Predictor
 
-Run = Annotated[
-    Path,
-    typer.Argument(metavar="RUN", help="A folder that `headstart train` or `headstart export` wrote, or its file."),
-]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A folder of `headstart train` or `export`, or its file.")]
 Images = Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Image files, folders of them, or '*.jpg'.")]
-Top = Annotated[int, typer.Option("--top", min=1, help="How many classes to name for each image.")]
+Top = Annotated[int, typer.Option("--top", min=1, metavar="N", help="Classes to name for each image.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV and nothing else.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON document and nothing else.")]
-Batch = Annotated[int, typer.Option("--batch", min=1, help="Images that go through the model at once.")]
+Batch = Annotated[int, typer.Option("--batch", min=1, metavar="N", help="Images that go through at once.")]
 Device = Annotated[str | None, typer.Option("--device", metavar="cpu|cuda", help="Where to run.")]
 
 
-@app.command()
-@friendly
+@command("headstart predict runs/cifar10-impulse photo.jpg")
 def predict(
     run: Run,
     images: Images,
     top: Top = 3,
     as_csv: AsCsv = False,
-    as_json: AsJson = False,
     batch: Batch = 64,
     device: Device = None,
 ) -> None:
@@ -51,8 +44,8 @@ def predict(
     from headstart.data.finding import find_images
     from headstart.training.predicting import load
 
-    if as_csv and as_json:
-        raise HeadstartError("expected --csv or --json, got both: choose one.")
+    if as_csv and asked_for_json():
+        raise UsageError("expected --csv or --json, got both: choose one.")
     paths = find_images(images)
     predictor = load(run, device=chosen_device(device))
     found: list[tuple[Path, Prediction]] = []
@@ -61,12 +54,11 @@ def predict(
         read, reasons = _read(predictor, paths[first : first + batch])
         found += zip(read, predictor.predict(list(read.values()), top=top, batch_size=batch), strict=True)
         bad += reasons
-    if as_json:
-        _print_json(found, bad)
-    elif as_csv:
+    if as_csv:
         _print_csv(found)
     elif found:
         _print_table(found)
+    _print_json(found, bad)
     errors = Console(stderr=True)
     for _, reason in bad:
         errors.print(f"left out: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
@@ -86,17 +78,17 @@ def _read(predictor: Predictor, paths: list[Path]) -> tuple[dict[Path, torch.Ten
 
 
 def _print_table(found: list[tuple[Path, Prediction]]) -> None:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("image", overflow="fold")
+    from headstart.reporting.fitted import Fitted
+
+    header, words = ["image"], []
     for rank in range(len(found[0][1].top)):
-        table.add_column(
-            "class" if rank == 0 else f"{rank + 1}.", overflow="fold", style="bold" if rank == 0 else "dim"
-        )
-        table.add_column("", justify="right", style="" if rank == 0 else "dim")
-    for path, prediction in found:
-        cells = [cell for name, share in prediction.top for cell in (_plain(name), f"{share:.1%}")]
-        table.add_row(_plain(path), *cells)
-    Console().print(table)
+        words.append(len(header))
+        header += ["class" if rank == 0 else f"{rank + 1}.", ""]
+    rows = [
+        [str(path), *(cell for name, share in prediction.top for cell in (name, f"{share:.1%}"))]
+        for path, prediction in found
+    ]
+    answer().print(Fitted(header, rows, left=words))
 
 
 def _print_csv(found: list[tuple[Path, Prediction]]) -> None:
@@ -118,11 +110,4 @@ def _print_json(found: list[tuple[Path, Prediction]], bad: list[tuple[Path, str]
         for path, prediction in found
     ]
     document = {"images": images, "left_out": [{"image": str(path), "reason": reason} for path, reason in bad]}
-    typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
-
-
-def _plain(text: object) -> str:
-    """Without rich reading a bracket in a file's or a class's name as markup."""
-    from rich.markup import escape
-
-    return escape(str(text))
+    print_json(document)

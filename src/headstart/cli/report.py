@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from headstart.cli.common import app, console, friendly, show_paths
+from headstart.cli.common import command
+from headstart.cli.speaking import answer, print_json, show_paths
 from headstart.errors import HeadstartError
 
 if TYPE_CHECKING:
@@ -24,14 +25,15 @@ SAMPLED = 1_000  # validation images that mistakes are shown of
 MEASURED = 64  # validation images on which heads are measured
 
 
-@app.command()
-@friendly
+@command("headstart report runs/cifar10-impulse")
 def report(
-    folder: Annotated[Path, typer.Argument(help="A folder of `headstart train` or `headstart compare`.")],
-    out: Annotated[Path | None, typer.Option("--out", help="The file (default: report.html in the folder).")] = None,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Of `headstart train` or `headstart compare`.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Default: report.html in the folder.")
+    ] = None,
 ) -> None:
     """Write a run or a comparison as one HTML page, with an explorer of what each head looks at."""
-    show_paths(console(), [write_report(folder, out)])
+    print_json({"files": show_paths(answer(), [write_report(folder, out)])})
 
 
 def report_of_finished(folder: Path, shown: Console) -> Path | None:

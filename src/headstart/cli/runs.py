@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from headstart.cli.common import app, console, friendly, show_paths
+from headstart.cli.common import command
+from headstart.cli.completion import scheme_names
 from headstart.cli.options import (
     Data,
     Fraction,
@@ -24,27 +25,30 @@ from headstart.cli.options import (
     chosen_recipe,
     named_trackers,
 )
+from headstart.cli.speaking import answer, console, print_json, show_paths
 
 
-@app.command()
-@friendly
+@command("headstart train cifar10 --init impulse:sharpness=0.8 --set passes=30")
 def train(
     dataset: Data,
-    init: Annotated[str | None, typer.Option("--init", help="The initialization.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="The seed.")] = None,
-    out: Out = None,
+    init: Annotated[
+        str | None,
+        typer.Option("--init", metavar="SCHEME", help="default, mimetic, impulse …", autocompletion=scheme_names),
+    ] = None,
     recipe: Named = None,
+    set_: Set = None,
+    with_: With = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of all random numbers.")] = None,
+    out: Out = None,
+    permute: Permute = False,
     limit: Limit = None,
     per_class: PerClass = None,
     fraction: Fraction = None,
     save_every: SaveEvery = 60.0,
-    set_: Set = None,
-    track: Track = None,
-    with_: With = None,
-    permute: Permute = False,
     watch: Watch = False,
+    track: Track = None,
 ) -> None:
-    """Train one model; behind `torchrun --nproc-per-node=N -m`, with N processes or GPUs."""
+    """Train one model; behind ``torchrun --nproc-per-node=N -m``, with N processes or GPUs."""
     from headstart.cli.report import report_of_finished
     from headstart.reporting import save_figure
     from headstart.training import arm_folder, train
@@ -67,7 +71,7 @@ def train(
         track=named_trackers(track),
         watch=watch,
     )
-    shown.print(
+    answer().print(
         f"test accuracy [bold]{result['test_accuracy']:.1%}[/], val {result['val_accuracy']:.1%}, "
         f"{result['seconds']:.0f} s, {result['images_per_second']:,.0f} images/s"
     )
@@ -76,11 +80,11 @@ def train(
         if not finished:
             note_machine(out)
         pages = [report_of_finished(out, shown)]
-    show_paths(shown, [out / "model.safetensors", out / "result.json", heads, *(page for page in pages if page)])
+    files = show_paths(shown, [out / "model.safetensors", out / "result.json", heads, *pages])
+    print_json({"folder": str(out), **result, "files": files})
 
 
-@app.command()
-@friendly
+@command("headstart inspect runs/cifar10-impulse")
 def inspect(
     run: Annotated[Path, typer.Argument(help="A folder that `headstart train` wrote.")],
     images: Annotated[int, typer.Option("--images", min=1, help="Validation images to look at.")] = 3,
@@ -107,7 +111,7 @@ def inspect(
         query=query,
         title=found.title,
     )
-    shown = console()
+    shown = answer()
     shown.print(str(report), markup=False, highlight=False)
     # On the images that the heads were measured on before training, so that nothing but training lies between.
     images_then = sample_images(found.dataset.val, MEASURED_IMAGES, found.recipe.split_seed)

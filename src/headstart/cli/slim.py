@@ -8,33 +8,33 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from headstart.cli.common import app, console, friendly, show_paths
+from headstart.cli.common import UsageError, command
 from headstart.cli.options import Out, SaveEvery, Set
-from headstart.errors import HeadstartError
+from headstart.cli.speaking import answer, console, print_json, show_paths
 
 __all__ = ["slim"]
 
 T = TypeVar("T", int, float)
 
 
-@app.command()
-@friendly
+@command("headstart slim runs/cifar10-impulse --keep 0.5,0.25")
 def slim(
-    run: Annotated[Path, typer.Argument(help="A folder that `headstart train` wrote: the teacher.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Of `headstart train`: the teacher.")],
     keep: Annotated[
-        str, typer.Option("--keep", help="Share of the tokens left behind each place: 0.5,0.25.")
+        str, typer.Option("--keep", metavar="A,B", help="Share of the tokens left behind each place.")
     ] = "0.5,0.25",
     after: Annotated[
-        str | None, typer.Option("--after", help="Blocks before each place: 4,8 (default: evenly split).")
+        str | None, typer.Option("--after", metavar="4,8", help="Blocks before each place (default: even).")
     ] = None,
     against: Annotated[
-        str, typer.Option("--against", help="Also train random,topk,pool (as fast as it), logits,labels,scratch.")
+        str,
+        typer.Option("--against", metavar="A,B", help="Train random,topk,pool,logits,labels,scratch too."),
     ] = "",
-    passes: Annotated[int | None, typer.Option("--passes", min=1, help="Passes (default: the teacher's).")] = None,
-    lr: Annotated[float | None, typer.Option("--lr", help="Learning rate (default: half of the teacher's).")] = None,
-    distill: Annotated[str, typer.Option("--distill", help="frd, logits or none.")] = "frd",
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Students of each kind.")] = 1,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Images in a timed forward pass.")] = 64,
+    distill: Annotated[str, typer.Option("--distill", metavar="HOW", help="frd, logits or none.")] = "frd",
+    seeds: Annotated[int, typer.Option("--seeds", min=1, metavar="N", help="Students of each kind.")] = 1,
+    passes: Annotated[int | None, typer.Option("--passes", min=1, metavar="N", help="Default: the teacher's.")] = None,
+    lr: Annotated[float | None, typer.Option("--lr", metavar="X", help="Default: half of the teacher's.")] = None,
+    batch: Annotated[int, typer.Option("--batch", min=1, metavar="N", help="Images in a timed forward pass.")] = 64,
     out: Out = None,
     save_every: SaveEvery = 60.0,
     set_: Set = None,
@@ -65,12 +65,13 @@ def slim(
     if not leading():
         return
     picture = draw_slim(results, out / "slim.png")
-    shown.print(slim_table(results))
-    show_paths(shown, [out / "slim/seed-0/model.safetensors", out / "results.json", picture])
+    answer().print(slim_table(results))
+    files = show_paths(shown, [out / "slim/seed-0/model.safetensors", out / "results.json", picture])
+    print_json({"folder": str(out), **results, "files": files})
 
 
 def _numbers(text: str, kind: Callable[[str], T], example: str) -> list[T]:
     try:
         return [kind(part) for part in text.split(",")]
     except ValueError:
-        raise HeadstartError(f"expected numbers with commas between, such as {example}, got {text!r}.") from None
+        raise UsageError(f"expected numbers with commas between, such as {example}, got {text!r}.") from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from headstart.cli.common import UsageError
 from headstart.errors import HeadstartError, unknown
 
 if TYPE_CHECKING:
@@ -42,14 +43,12 @@ def ways_to_time(
     extra = [flag for flag, value in given.items() if value is not None]
     extra += [flag for flag, value in {"--compile": compile_, "--onnx": onnx}.items() if value]
     if extra and not asked:
-        raise HeadstartError(f"{' and '.join(extra)} say{'s' * (len(extra) == 1)} how to time; add --throughput.")
+        raise UsageError(f"{' and '.join(extra)} say{'s' * (len(extra) == 1)} how to time; add --throughput.")
     if not asked:
         return None
     sizes = [text.strip() for text in ("1,8,64" if batch is None else batch).split(",")]
     if not all(text.isdecimal() and int(text) for text in sizes):
-        raise HeadstartError(
-            f"--batch expects numbers of at least 1 with commas between, such as 1,8,64; got {batch!r}."
-        )
+        raise UsageError(f"--batch expects numbers of at least 1 with commas between, such as 1,8,64; got {batch!r}.")
     precisions = [text.strip() for text in (precision or "float32").split(",")]
     for name in precisions:
         if name not in PRECISIONS:

@@ -8,43 +8,44 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from headstart.cli.common import app, friendly, show_paths
+from headstart.cli.common import UsageError, command
+from headstart.cli.completion import dataset_names
+from headstart.cli.speaking import answer, console, print_json, show_paths
 from headstart.cli.verify_groups import verified_groups
-from headstart.errors import HeadstartError
 
 if TYPE_CHECKING:
     from headstart.evaluation.verification import Entry, People
+    from headstart.reporting.fitted import Fitted
     from headstart.training.opening import Opened
 
 
-@app.command()
-@friendly
+@command("headstart verify runs/digits-impulse --dataset photos-of-others/")
 def verify(
     runs: Annotated[
         list[str], typer.Argument(metavar="RUN...", help="Folders of `headstart train` or `headstart compare`.")
     ],
     dataset: Annotated[
         str | None,
-        typer.Option("--dataset", metavar="SPEC", help="Its classes are the identities (default: those left out)."),
+        typer.Option("--dataset", metavar="SPEC", help="Its classes are the identities.", autocompletion=dataset_names),
     ] = None,
     development: Annotated[
-        str | None,
-        typer.Option("--development", metavar="CLASSES", help="Identities to choose and fuse by (default: a third)."),
+        str | None, typer.Option("--development", metavar="CLASSES", help="Identities to choose by (default: a third).")
     ] = None,
-    layer: Annotated[str, typer.Option("--layer", help="A layer's name, or all: the best of all blocks.")] = "all",
-    distance: Annotated[str | None, typer.Option("--distance", help="cosine or chi2 (default: the better).")] = None,
+    layer: Annotated[str, typer.Option("--layer", metavar="NAME", help="One, or the best of all blocks.")] = "all",
+    distance: Annotated[
+        str | None, typer.Option("--distance", metavar="NAME", help="cosine or chi2 (default: the better).")
+    ] = None,
     pool: Annotated[
-        str, typer.Option("--pool", help="mean over places, flatten, class token, or all: the better of the first two.")
+        str, typer.Option("--pool", metavar="NAME", help="mean, flatten, class, or all (the better).")
     ] = "mean",
     fuse: Annotated[bool, typer.Option("--fuse", help="Also fuse the scores of all runs.")] = False,
     per_identity: Annotated[
-        int | None, typer.Option("--per-identity", min=2, help="Images of each (default: 200, fewer of many).")
+        int | None, typer.Option("--per-identity", min=2, metavar="N", help="Images of each (default: at most 200).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the JSON document and nothing else.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for verification.json and the pictures.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="For verification.json and pictures.")
+    ] = None,
 ) -> None:
     """Ask models whether two images show the same identity, one of a class that they were not trained on."""
     from headstart.evaluation.verification import Contender, enter
@@ -53,7 +54,7 @@ def verify(
 
     opened = open_runs(runs)
     if fuse and len(opened) < 2:
-        raise HeadstartError("--fuse takes two runs or more; name another run.")
+        raise UsageError("--fuse takes two runs or more; name another run.")
     choosing = "all" in (layer, pool) or distance is None or fuse
     pools = ["mean", "flatten"] if pool == "all" else [pool]
     chosen_by, test = verified_groups(opened, dataset, development, choosing, per_identity)
@@ -76,12 +77,12 @@ def verify(
     document = _document(opened, entries, scores, chosen_by, test, dataset)
     if fusion is not None:
         document["fusion"] = {"offset": fusion.offset, "weights": dict(zip(scores, fusion.weights, strict=False))}
-    shown = Console(quiet=as_json)
-    shown.print(_table(document))
-    if as_json:
-        typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
-    if out is not None:
-        show_paths(shown, _written(out, document, entries, scores, test))
+    pairs = f"{document['genuine']:,} genuine and {document['impostor']:,} impostor pairs"
+    names = ", ".join(document["test"])
+    answer().print(f"{document['dataset']}: {pairs} of {names}", markup=False, highlight=False)
+    answer().print(_table(document))
+    written = [] if out is None else _written(out, document, entries, scores, test)
+    print_json({**document, "files": show_paths(console(), written)})
 
 
 def _document(
@@ -130,23 +131,18 @@ def _document(
     }
 
 
-def _table(document: dict[str, Any]) -> Table:
-    title = (
-        f"{document['dataset']}: {document['genuine']:,} genuine and {document['impostor']:,} impostor pairs of "
-        f"{', '.join(document['test'])}"
-    )
-    table = Table(
-        "run", "layer", "pool", "distance", title=title, title_justify="left", title_style="", box=None, pad_edge=False
-    )
-    for column in ("EER, %", "FRR at 1 % FAR", "at 0.1 % FAR"):
-        table.add_column(column, justify="right")
+def _table(document: dict[str, Any]) -> Fitted:
+    from headstart.reporting.fitted import Fitted
+
+    header = ["run", "layer", "pool", "distance", "EER, %", "FRR at 1 % FAR", "at 0.1 % FAR"]
+    rows = []
     for row in document["runs"]:
         rates = [
             "cannot be told" if rate is None else f"{100 * rate:.1f}"
             for rate in (row["eer"], *row["frr_at_far"].values())
         ]
-        table.add_row(row["name"], *(row[key] or "–" for key in ("layer", "pool", "distance")), *rates)
-    return table
+        rows.append([row["name"], *(row[key] or "–" for key in ("layer", "pool", "distance")), *rates])
+    return Fitted(header, rows, left=[1, 2, 3])
 
 
 def _written(

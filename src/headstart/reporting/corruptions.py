@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headstart.reporting.fitted import Fitted
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from rich.table import Table
 
 __all__ = ["corruption_markdown", "corruption_tables", "draw_corruptions"]
 
@@ -83,21 +84,9 @@ def corruption_markdown(summary: dict[str, Any]) -> str:
     return "\n\n".join([*parts, of_what(summary)])
 
 
-def corruption_tables(summary: dict[str, Any]) -> list[Table]:
+def corruption_tables(summary: dict[str, Any]) -> list[Fitted]:
     """The three tables for the terminal."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    tables = []
-    for header, rows in (kept_rows(summary), lost_rows(summary), kind_rows(summary)):
-        table = Table(box=box.SIMPLE_HEAD)
-        for index, title in enumerate(header):
-            table.add_column(Text(title), justify="left" if index == 0 else "right", overflow="fold")
-        for row in rows:
-            table.add_row(*[Text(cell) for cell in row])
-        tables.append(table)
-    return tables
+    return [Fitted(header, rows) for header, rows in (kept_rows(summary), lost_rows(summary), kind_rows(summary))]
 
 
 def of_what(summary: dict[str, Any]) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from headstart.reporting.curves import INK, PALETTE
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from headstart.reporting.fitted import Fitted
 
 __all__ = ["draw_latency", "speed_table"]
 
@@ -92,15 +90,10 @@ def _machine(document: dict[str, Any]) -> str:
     return f"{hardware['cpu']}, {hardware['threads']} thread{'s' * (hardware['threads'] != 1)}"
 
 
-def speed_table(runs: list[dict[str, Any]]) -> Table:
+def speed_table(runs: list[dict[str, Any]]) -> Fitted:
     """For the terminal, from the ``runs`` of an evaluation; the batch size with the most images a second is bold."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("run", "way", "batch", "images/s", "p50 ms", "p90 ms", "p99 ms", "MiB"):
-        table.add_column(title, justify="left" if title in ("run", "way") else "right", no_wrap=title == "way")
+    rows: list[list[str]] = []
+    best: list[int] = []
     for run in runs:
         for row in run["throughput"]:
             way = " ".join([row["precision"]] + [row["way"]] * (row["way"] != "eager"))
@@ -110,5 +103,7 @@ def speed_table(runs: list[dict[str, Any]]) -> Table:
             else:
                 cells += [f"{row['images_per_second']:,.0f}", *[f"{ms:.2f}" for ms in row["milliseconds"].values()]]
                 cells += ["–" if row["memory"] is None else f"{row['memory'] / 2**20:,.1f}"]
-            table.add_row(*[Text(cell) for cell in cells], style="bold" if row["best"] else "")
-    return table
+            best += [len(rows)] * bool(row["best"])
+            rows.append(cells)
+    header = ["run", "way", "batch", "images/s", "p50 ms", "p90 ms", "p99 ms", "MiB"]
+    return Fitted(header, rows, bold=best, left=[1])

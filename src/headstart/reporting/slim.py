@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from headstart.reporting.curves import INK, PALETTE
+from headstart.reporting.fitted import Fitted
 from headstart.reporting.tables import _accuracy, _signed_in
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 __all__ = ["draw_slim", "slim_markdown", "slim_table"]
 
@@ -39,22 +37,14 @@ def slim_rows(results: dict[str, Any]) -> list[list[str]]:
     ]
 
 
-def slim_table(results: dict[str, Any]) -> Table:
+def slim_table(results: dict[str, Any]) -> Fitted:
     """A table for the terminal, narrower: without n, and with the difference where there are several seeds."""
-    from rich import box
-    from rich.table import Table
-
     several = any(arm["interval"] is not None for arm in results["arms"])
     columns = [index for index, title in enumerate(HEADER) if title != "n" and (several or index != 4)]
     short = {"tokens left": "tokens", "test accuracy, %": "test, %", "difference to slim [95 % interval]": "to slim"}
     short |= {"M parameters": "M param.", "GFLOP an image": "GFLOP"}
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for index in columns:
-        title = short.get(HEADER[index], HEADER[index])
-        table.add_column(title, justify="left" if index == 0 else "right", overflow="fold", no_wrap=index == 2)
-    for row in slim_rows(results):
-        table.add_row(*[row[index] for index in columns])
-    return table
+    rows = [[row[index] for index in columns] for row in slim_rows(results)]
+    return Fitted([short.get(HEADER[index], HEADER[index]) for index in columns], rows)
 
 
 def slim_markdown(results: dict[str, Any]) -> str:

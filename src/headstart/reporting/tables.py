@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from headstart.reporting.fitted import Fitted
 
 __all__ = ["gains", "markdown_table", "measured", "rich_table"]
 
@@ -68,22 +67,11 @@ def _rows_table(results: dict[str, Any]) -> str:
     return "\n".join([*lines, "", f"`{results['command']}` on {_machine(results)}{_commit(results)}."])
 
 
-def rich_table(results: dict[str, Any]) -> Table:
+def rich_table(results: dict[str, Any]) -> Fitted:
     """A table for the terminal; the best mean is bold."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     header, rows = table_rows(results)
     best = max(arm["mean"] for arm in results["arms"])
-    table = Table(box=box.SIMPLE_HEAD)
-    for index, title in enumerate(header):
-        # A long spec is folded, not cut: two arms may differ at its end only.
-        table.add_column(title, justify="left" if index == 0 else "right", overflow="fold")
-    for arm, row in zip(results["arms"], rows, strict=True):
-        # Text, not str: a spec may hold brackets that rich would read as markup.
-        table.add_row(*[Text(cell) for cell in row], style="bold" if arm["mean"] == best else "")
-    return table
+    return Fitted(header, rows, bold=[row for row, arm in enumerate(results["arms"]) if arm["mean"] == best])
 
 
 def measured(results: dict[str, Any]) -> str:

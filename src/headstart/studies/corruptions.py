@@ -102,7 +102,7 @@ def run(request: Request) -> dict[str, Any]:
     if leading():
         write_json(request.out / "results.json", results)
         draw_robustness(results, request.out / "corruptions.png")
-        request.console.print(shown(results["rows"]))
+        request.show(shown(results["rows"]))
     return results
 
 

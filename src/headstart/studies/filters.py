@@ -97,7 +97,7 @@ def run(request: Request) -> dict[str, Any]:
     if leading():
         write_json(request.out / "results.json", results)
         draw_filters(results, request.out / "filters.png")
-        request.console.print(shown(results["rows"], UNSHOWN))
+        request.show(shown(results["rows"], UNSHOWN))
     return results
 
 

@@ -68,7 +68,7 @@ def run(request: Request) -> dict[str, Any]:
     results = {**about, "learned": learned}
     results["rows"] = learned_rows(results)
     write_json(request.out / "results.json", results)
-    request.console.print(shown([{key: row[key] for key in SHOWN} for row in results["rows"]]))
+    request.show(shown([{key: row[key] for key in SHOWN} for row in results["rows"]]))
     draw_learned(results, request.out / "learned.png")
     transfer = [
         {"start": start, "count": count, "runs": [parts.transferred(start, count, seed) for seed in seeds]}
@@ -78,7 +78,7 @@ def run(request: Request) -> dict[str, Any]:
     moved = {**about, "transfer": transfer}
     moved["rows"] = [*transfer_rows(moved), _gains(moved)]
     write_json(request.out / "transfer.json", moved)
-    request.console.print(shown(moved["rows"]))
+    request.show(shown(moved["rows"]))
     draw_transfer(moved, request.out / "transfer.png")
     return results
 

@@ -76,7 +76,7 @@ def run(request: Request) -> dict[str, Any]:
     }
     results["rows"] = permutation_rows(results)
     write_json(request.out / "results.json", results)
-    request.console.print(shown(results["rows"]))
+    request.show(shown(results["rows"]))
     draw_permutation(results, request.out / "permutation.png")
     for name in ORDERS:
         draw_watched(found[name], request.out / f"heads-{name}.png")

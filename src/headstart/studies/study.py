@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.data import spec_name
 from headstart.errors import HeadstartError, unknown
+from headstart.reporting.fitted import Fitted
 from headstart.training.provenance import commit, hardware, versions
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.console import Console, RenderableType
 
 __all__ = ["STUDIES", "Request", "Study", "provenance", "register", "shown"]
 
@@ -28,7 +28,8 @@ class Request:
         seeds: how many.
         quick: a size that takes seconds and shows that everything works; no number of it means anything.
         settings: ``key=value`` texts, each study's own.
-        console: where progress and tables are shown.
+        console: where progress is shown.
+        answer: where tables are shown; the console unless given.
     """
 
     out: Path
@@ -36,6 +37,11 @@ class Request:
     quick: bool
     settings: tuple[str, ...]
     console: Console
+    answer: Console | None = None
+
+    def show(self, table: RenderableType) -> None:
+        """Print what the study found."""
+        (self.answer or self.console).print(table)
 
     def options(self, **defaults: Any) -> dict[str, Any]:
         """``settings`` over ``defaults``, each of its default's type (comma-separated for tuples).
@@ -119,16 +125,7 @@ def provenance() -> dict[str, Any]:
     return {"hardware": hardware(), "versions": versions(), "commit": commit()}
 
 
-def shown(rows: Sequence[Mapping[str, Any]], leave_out: Collection[str] = ()) -> Table:
+def shown(rows: Sequence[Mapping[str, Any]], leave_out: Collection[str] = ()) -> Fitted:
     """The rows as a table for the terminal, without the columns that are left out."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD)
     titles = [title for title in rows[0] if title not in leave_out]
-    for title in titles:
-        table.add_column(title, overflow="fold")
-    for row in rows:
-        table.add_row(*[Text(str(row[title])) for title in titles])
-    return table
+    return Fitted(titles, [[str(row[title]) for title in titles] for row in rows])

@@ -113,7 +113,7 @@ def run(request: Request) -> dict[str, Any]:
     if leading():
         write_json(request.out / "results.json", results)
         draw(request.out, results, entries, fused, test)
-        request.console.print(shown(results["rows"]))
+        request.show(shown(results["rows"]))
     return results
 
 
