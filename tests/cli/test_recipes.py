@@ -9,12 +9,13 @@ def test_every_recipe_is_listed_with_what_it_is_for_and_its_command(monkeypatch:
     monkeypatch.setenv("COLUMNS", "300")
     result = CliRunner().invoke(app, ["recipes"])
     assert result.exit_code == 0, result.output
-    lines = {line.split()[0]: line for line in result.output.splitlines() if line.strip()}
+    told = result.output.splitlines()
+    lines = {line.split()[0]: told[index : index + 2] for index, line in enumerate(told) if line.strip()}
     assert set(RECIPES) < set(lines)
-    assert "Handwritten digits of 8×8 pixels" in lines["digits"]
-    assert "headstart demo" in lines["digits"]
+    assert "Handwritten digits of 8×8 pixels" in lines["digits"][0]
+    assert "headstart demo" in lines["digits"][1]
     for name in RECIPES:
-        assert "headstart " in lines[name]
+        assert "headstart " in lines[name][1]
     assert "--recipe NAME" in result.output
 
 

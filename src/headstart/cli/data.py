@@ -37,7 +37,7 @@ MaxBad = Annotated[
 
 @command("headstart data list", into=data, name="list")
 def list_() -> None:
-    """The datasets that can be used by name, and which are on this machine."""
+    """The datasets that can be used by name; which are on this machine."""
     from headstart.data.disk import data_root
     from headstart.data.locate import at_hand
     from headstart.data.sources import SOURCES
@@ -99,7 +99,7 @@ def info(name: Name) -> None:
 
 @command("headstart data get cifar10", into=data)
 def get(name: Name) -> None:
-    """Download a dataset, check it against its published checksums, unpack it, and count its images."""
+    """Download a dataset and count its images: checked against published checksums, unpacked."""
     from headstart.data.disk import data_root
     from headstart.data.public import find_public
 
@@ -112,7 +112,7 @@ def get(name: Name) -> None:
 
 @command("headstart data check photos/", into=data)
 def check(spec: Spec, size: Size = None, max_bad: MaxBad = 0.01) -> None:
-    """Count the classes, name unreadable files, and find copies; copies across parts are leakage and exit code 1."""
+    """Count classes, name unreadable files, find copies; copies across parts are leakage: exit code 1."""
     from headstart.data import checkup, load_collection
 
     found = load_collection(spec, image_size=size, max_bad=max_bad)

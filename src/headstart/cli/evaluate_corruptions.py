@@ -82,5 +82,6 @@ def corruption_section(
     document["corruptions"] = summary
     for table in corruption_tables(summary):
         shown.print(table)
+        shown.print()
     shown.print(of_what(summary), style="dim", markup=False, highlight=False, soft_wrap=True)
     return [draw_corruptions(summary, out / "corruptions.png", of_what(summary).split(",")[0])]

@@ -14,7 +14,7 @@ from headstart.cli.speaking import answer, console, print_json, show_paths
 __all__ = ["init"]
 
 
-@command("headstart init vit_tiny_patch16_224 --set img_size=32 --set patch_size=4")
+@command("headstart init vit_tiny_patch16_224 --set img_size=32")
 def init(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="Its name: vit_tiny_patch16_224, vit_b_16, dinov2, …")],
     library: Annotated[

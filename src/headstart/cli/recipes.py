@@ -6,11 +6,10 @@ import inspect
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from headstart.cli.common import command
 from headstart.cli.completion import recipe_names
-from headstart.cli.speaking import answer, console, print_json
+from headstart.cli.speaking import answer, console, listing, print_json
 
 __all__ = ["recipes"]
 
@@ -36,15 +35,13 @@ def recipes(
             shown.print(f"  {key}={text}", markup=False, highlight=False, soft_wrap=True)
         print_json({"name": name, "recipe": values})
         return
-    table = Table("recipe", "what", "command", box=None, pad_edge=False)
     document = []
     for name, make in sorted(RECIPES.items()):
         # A docstring's first paragraph says what; a later one begins with "Command:".
         what, *rest = (" ".join(part.split()) for part in (inspect.getdoc(make) or "").split("\n\n"))
         run = next((part.partition("``")[2].partition("``")[0] for part in rest if part.startswith("Command:")), "")
-        table.add_row(name, what, run)
         document.append({"name": name, "what": what, "command": run})
-    answer().print(table)
+    answer().print(listing((one["name"], one["what"], one["command"]) for one in document))
     print_json({"recipes": document})
     console().print(
         "\nUse one with --recipe NAME, and change any of it with --set KEY=VALUE; "

@@ -56,11 +56,11 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
     """
     from headstart.reporting.page import write_page
     from headstart.training.inspection import load_run
-    from headstart.training.report_data import folders, read_results
+    from headstart.training.report_data import facts_of_run, folders, read_results, title_of, told_of
 
     results = read_results(folder)
     places = folders(folder, results)
-    chosen = _chosen(results)
+    chosen = told_of(results, OPENED)
     notes: list[str] = []
     facts: dict[str, str] = {}
     if len(chosen) < len(places):
@@ -72,31 +72,10 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
         except HeadstartError as error:
             notes.append(f"{name} was not opened: {error}")
             continue
-        facts = facts or _facts(run)
+        facts = facts or facts_of_run(run)
         arms.append(_looked_at(name, run, places[name], results, sum(arm.attention is not None for arm in arms)))
-    title = f"{results['config']['dataset']}: {', '.join(arm['name'] for arm in results['arms'][:4])}"
-    more = len(results["arms"]) - 4
-    title += f" and {more} more" if more > 0 else ""
-    return write_page(results, arms, out or Path(folder) / "report.html", title=title, facts=facts, notes=notes)
-
-
-def _chosen(results: dict[str, Any]) -> list[str]:
-    """The arms to open: the first, the best, then the others in order."""
-    arms = results["arms"]
-    best = max(arms, key=lambda arm: arm["mean"] or 0.0)
-    names = list(dict.fromkeys([arms[0]["name"], best["name"], *(arm["name"] for arm in arms)]))
-    kept = names[:OPENED]
-    return [arm["name"] for arm in arms if arm["name"] in kept]
-
-
-def _facts(run: Run) -> dict[str, str]:
-    data = run.dataset
-    _, height, width = data.train.image_shape
-    sizes = f"{len(data.train):,} to train, {len(data.val):,} to validate, {len(data.test):,} to test"
-    return {
-        "data": f"{run.recipe.dataset_name}, {len(data.classes)} classes, {width}×{height} pixels; {sizes}",
-        "model": type(run.model).__name__,
-    }
+    place = out or Path(folder) / "report.html"
+    return write_page(results, arms, place, title=title_of(results), facts=facts, notes=notes)
 
 
 def _looked_at(name: str, run: Run, place: Path, results: dict[str, Any], explored: int) -> Arm:

@@ -71,9 +71,11 @@ class Overview(TyperGroup):
         for title, lines in groups.items():
             _heading(formatter, title)
             _rows(formatter, [(name.ljust(width), line) for name, line in lines.items()])
-        _parameters(formatter, self.get_params(ctx))
-        if groups is GROUPS:
-            _paragraph(formatter, f"headstart COMMAND --help says more. {EXIT_CODES}")
+        if groups is not GROUPS:
+            _parameters(formatter, self.get_params(ctx))
+            return
+        options = ", ".join(max(one.opts, key=len) for one in self.get_params(ctx))
+        _paragraph(formatter, f"headstart COMMAND --help says more. Also here: {options}. {EXIT_CODES}")
 
 
 def _example(formatter: Any, example: str | None) -> None:

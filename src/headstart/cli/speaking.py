@@ -17,16 +17,19 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 
-__all__ = ["answer", "asked_for_json", "console", "leading", "print_json", "show_paths", "speaking"]
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["answer", "asked_for_json", "console", "leading", "listing", "print_json", "show_paths", "speaking"]
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,20 @@ def print_json(document: dict[str, Any]) -> None:
         assert manner.stdout is not None
         manner.stdout.write(json.dumps(_plain(document), indent=1, ensure_ascii=False) + "\n")
         manner.stdout.flush()
+
+
+def listing(entries: Iterable[tuple[str, str, str]]) -> Table:
+    """Names, and beside each what it is, and a line more in another style: for things that words are needed for."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, what, more in entries:
+        table.add_row(Text(name, "bold"), Text(what))
+        table.add_row("", Text(more, "cyan"))
+    return table
 
 
 def show_paths(console: Console, paths: Sequence[Path | None]) -> list[str]:

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from headstart.cli.common import command
 from headstart.cli.completion import study_names
 from headstart.cli.options import Out
-from headstart.cli.speaking import answer, console, print_json, show_paths
+from headstart.cli.speaking import answer, console, listing, print_json, show_paths
 
 
 @command("headstart study filters --quick")
@@ -32,10 +31,7 @@ def study(
     from headstart.studies import STUDIES, Request
 
     if name is None:
-        table = Table("study", "question", "takes", box=None, pad_edge=False)
-        for one in STUDIES.values():
-            table.add_row(one.name, one.question, one.time)
-        answer().print(table)
+        answer().print(listing((one.name, one.question, one.time) for one in STUDIES.values()))
         print_json({"studies": [{"name": s.name, "question": s.question, "takes": s.time} for s in STUDIES.values()]})
         return
     if name not in STUDIES:

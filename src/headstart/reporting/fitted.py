@@ -16,7 +16,7 @@ __all__ = ["Fitted"]
 
 GAP = 2  # spaces between columns
 INDENT = 2  # of the cells below a name
-BREAKS = re.compile(r"(?<=[ :+@/,_])")  # where a heading may be broken
+BREAKS = re.compile(r"(?<=[ :+@/,_])(?=[^ ]{2})")  # where a heading may be broken: not before a unit
 
 
 class Fitted:

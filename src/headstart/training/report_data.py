@@ -18,7 +18,7 @@ from headstart.training.inspection import Run, load_run
 from headstart.training.run_folder import read_json
 from headstart.training.watching import read_watched
 
-__all__ = ["Predicted", "folders", "predicted", "read_results"]
+__all__ = ["Predicted", "facts_of_run", "folders", "predicted", "read_results", "title_of", "told_of"]
 
 NEEDED = ("config", "config_hash", "arms", "command", "hardware")
 
@@ -87,6 +87,37 @@ def folders(folder: str | Path, results: dict[str, Any]) -> dict[str, Path]:
     if not (folder / "results.json").exists():
         return {results["arms"][0]["name"]: folder}
     return {arm["name"]: folder / arm_folder(arm["name"]) / f"seed-{arm['runs'][0]['seed']}" for arm in results["arms"]}
+
+
+def told_of(results: dict[str, Any], most: int) -> list[str]:
+    """The arms to open, at most so many: the first, the best, then the others; in the order of the results.
+
+    >>> told_of({"arms": [{"name": name, "mean": mean} for name, mean in (("a", 0.1), ("b", 0.2), ("c", 0.3))]}, 2)
+    ['a', 'c']
+    """
+    arms = results["arms"]
+    best = max(arms, key=lambda arm: arm["mean"] or 0.0)
+    names = list(dict.fromkeys([arms[0]["name"], best["name"], *(arm["name"] for arm in arms)]))
+    kept = names[:most]
+    return [arm["name"] for arm in arms if arm["name"] in kept]
+
+
+def title_of(results: dict[str, Any]) -> str:
+    """The dataset and the arms, the first four by name."""
+    more = len(results["arms"]) - 4
+    names = ", ".join(arm["name"] for arm in results["arms"][:4])
+    return f"{results['config']['dataset']}: {names}" + (f" and {more} more" if more > 0 else "")
+
+
+def facts_of_run(run: Run) -> dict[str, str]:
+    """Data and model of a run, in words."""
+    data = run.dataset
+    _, height, width = data.train.image_shape
+    sizes = f"{len(data.train):,} to train, {len(data.val):,} to validate, {len(data.test):,} to test"
+    return {
+        "data": f"{run.recipe.dataset_name}, {len(data.classes)} classes, {width}×{height} pixels; {sizes}",
+        "model": type(run.model).__name__,
+    }
 
 
 @torch.inference_mode()
