@@ -19,7 +19,7 @@ def script():
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_the_committed_pictures_are_what_it_draws(script, tmp_path: Path) -> None:
+def test_every_committed_picture_is_drawn(script, tmp_path: Path) -> None:
     script.main(tmp_path)
     drawn = {path.name for path in tmp_path.iterdir()}
     committed = {path.name for path in (SCRIPT.parents[1] / "docs" / "images").glob("how-*.png")}
