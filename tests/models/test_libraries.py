@@ -54,8 +54,13 @@ def test_a_library_that_is_missing_or_broken_says_which(monkeypatch):
 
         monkeypatch.setattr(libraries.importlib, "import_module", load)
 
-    fail(ModuleNotFoundError("No module named 'timm'"))
-    with pytest.raises(HeadstartError, match="timm is not installed: pip install timm"):
+    fail(ModuleNotFoundError("No module named 'timm'", name="timm"))
+    with pytest.raises(HeadstartError, match=r'^timm is not installed; pip install "headstart\[timm\]".'):
+        build_model("vit_tiny_patch16_224", "timm")
+    fail(ModuleNotFoundError("No module named 'torchvision'", name="torchvision"))
+    with pytest.raises(
+        HeadstartError, match=r'^torchvision, which timm needs, is not installed; pip install "headstart'
+    ):
         build_model("vit_tiny_patch16_224", "timm")
     fail(RuntimeError("operator torchvision::nms does not exist"))
     with pytest.raises(

@@ -47,6 +47,8 @@ def test_a_folder_of_a_newer_version_and_one_of_no_run_are_refused(tmp_path: Pat
         f"{tmp_path} was written by headstart 9.0 (format 2), and this version reads up to format 1; update with "
         "pip install -U headstart."
     )
+    with pytest.raises(HeadstartError, match="update with pip install -U headstart"):
+        check(tmp_path, {"dataset": "digits"})  # nor is it gone on with
     for other in ([1], {"architecture": "vit"}, {"config": {"lr": 1}}):
         (tmp_path / "config.json").write_text(json.dumps(other))
         with pytest.raises(HeadstartError, match=r"config.json is not of a run: expected a folder written by"):

@@ -130,6 +130,11 @@ def _run(function: Callable[P, None]) -> Callable[..., None]:
             _complain(f"{_speaker()}Error: {error}", 2 if isinstance(error, UsageError) else 1)
         except OSError as error:
             _complain(f"Error: {_of_files(error)}", 1)
+        except ModuleNotFoundError as error:
+            if (error.name or "headstart").partition(".")[0] == "headstart":
+                raise
+            words = "which this needs, is not installed; pip install it, or headstart anew with all it depends on."
+            _complain(f"Error: {error.name}, {words}", 1)
         except KeyboardInterrupt as stop:
             # A training that was asked to stop says where it did, and by which signal; other work just ends.
             words = str(stop) or "Stopped. What is finished is kept: the same command goes on from there."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import typer
@@ -86,8 +87,10 @@ def _example(formatter: Any, example: str | None) -> None:
 def _paragraph(formatter: Any, text: str | None) -> None:
     if text:
         formatter.write_paragraph()
-        # Emphasis and names of code in a docstring are for the pages made from it.
-        formatter.write_text(text.replace("``", "").strip())
+        # Marks of code in a docstring are for the pages made from it; an option's name is not to be broken.
+        told = [" ".join(part.split()) for part in text.replace("``", "").strip().split("\n\n")]
+        filled = [textwrap.fill(part, formatter.width, break_on_hyphens=False) for part in told]
+        formatter.write("\n\n".join(filled) + "\n")
 
 
 def _heading(formatter: Any, title: str) -> None:

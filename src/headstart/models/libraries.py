@@ -14,6 +14,7 @@ from headstart.errors import HeadstartError, unknown
 __all__ = ["LIBRARIES", "build_model", "parse_options"]
 
 LIBRARIES = ("timm", "torchvision", "transformers")
+EXTRAS = {"timm": "timm", "torchvision": "timm", "transformers": "transformers"}  # that install them
 
 
 def build_model(name: str, library: str, **options: Any) -> nn.Module:
@@ -32,8 +33,9 @@ def build_model(name: str, library: str, **options: Any) -> nn.Module:
         raise unknown("library", library, LIBRARIES)
     try:
         module = importlib.import_module(library)
-    except ModuleNotFoundError:
-        raise HeadstartError(f"{library} is not installed: pip install {library}") from None
+    except ModuleNotFoundError as error:
+        missing = error.name if error.name == library else f"{error.name}, which {library} needs,"
+        raise HeadstartError(f'{missing} is not installed; pip install "headstart[{EXTRAS[library]}]".') from None
     except Exception as error:
         raise HeadstartError(f"{library} is installed and cannot be imported: {_reason(error)}") from error
     try:

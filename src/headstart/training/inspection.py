@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +67,9 @@ def load_run(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise HeadstartError(f"there is no run folder {folder}; expected one that `headstart train` wrote.")
+        near = _near(folder)
+        hint = f"did you mean {' or '.join(near)}?" if near else "expected one that `headstart train` wrote."
+        raise HeadstartError(f"there is no run folder {folder}; {hint}")
     if (folder / "results.json").exists():
         runs = sorted(path.parent.relative_to(folder).as_posix() for path in folder.glob("*/*/result.json"))
         raise HeadstartError(f"{folder} holds a comparison; name one of its runs: {', '.join(runs)}.")
@@ -79,6 +82,13 @@ def load_run(folder: str | Path) -> Run:
         raise HeadstartError(f"{folder} has no finished pass yet; run it for at least one pass.")
     progress = 1.0 if finished else position(read_meta(weights))[0] / recipe.passes
     return Run(recipe, dataset, with_weights(recipe, dataset, weights, progress), finished)
+
+
+def _near(folder: Path) -> list[str]:
+    """Runs of nearly that name, beside where it would be or in ``runs``."""
+    places = {path.parent for place in (folder.parent, Path("runs")) for path in place.glob("*/config.json")}
+    by_name = {place.name: place for place in sorted(places)}
+    return [str(by_name[name]) for name in difflib.get_close_matches(folder.name, by_name, n=3, cutoff=0.7)]
 
 
 def stored_recipe(folder: Path) -> Recipe:

@@ -56,25 +56,32 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"{folder / 'config.json'} is not of a run: expected a folder written by `headstart train`, or one arm's "
             "seed folder of `headstart compare`."
         )
+    _readable(folder, stored)
+    return stored
+
+
+def _readable(folder: Path, stored: dict[str, Any]) -> None:
     if stored.get("format", 1) > FORMAT:
         raise HeadstartError(
             f"{folder} was written by headstart {stored.get('versions', {}).get('headstart')} (format "
             f"{stored['format']}), and this version reads up to format {FORMAT}; update with pip install -U headstart."
         )
-    return stored
 
 
 def check(folder: Path, config: dict[str, Any]) -> bool:
     """Whether ``folder`` already belongs to ``config`` (JSON values); False when it belongs to none yet.
 
-    Raises :class:`~headstart.errors.HeadstartError` naming the keys that differ when it belongs to another.
+    Raises :class:`~headstart.errors.HeadstartError` naming the keys that differ when it belongs to another, and for one
+    that a newer version wrote.
     """
     if folder.exists() and not folder.is_dir():
         raise HeadstartError(f"--out {folder} is a file; choose a folder.")
     path = folder / "config.json"
     if not path.exists():
         return False
-    stored = read_json(path).get("config", {})
+    written = read_json(path)
+    _readable(folder, written)
+    stored = written.get("config", {})
     names = [key for key in {**stored, **config} if stored.get(key) != config.get(key)]
     if names:
         differences = ", ".join(f"{k} ({stored.get(k)} there, {config.get(k)} asked)" for k in names)
