@@ -1,4 +1,4 @@
-"""Make examples/headstart.ipynb from examples/headstart.py: ``python scripts/make_notebook.py``.
+"""Make examples/head_start.ipynb from examples/head_start.py: ``python scripts/make_notebook.py``.
 
 The script is what people edit: ``# %%`` begins a cell of code and ``# %% [markdown]`` one of text, whose lines are
 comments. The notebook (format 4.5, as Jupyter describes it) holds no outputs: pictures in it would be as old as the
@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "headstart.py"
+# Not headstart.py: Python would take it for the library in everything that runs in its folder.
+SCRIPT = Path(__file__).parents[1] / "examples" / "head_start.py"
 TEXT, CODE = "# %% [markdown]", "# %%"
 
 

@@ -22,4 +22,9 @@ def test_a_few_passes_are_better_than_guessing(name, needs, passes):
 def test_every_example_is_run():
     # The notebook's script runs in tests/scripts/test_make_notebook.py.
     here = {"plain_pytorch", "timm_train", "transformers_trainer"}
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {*here, "headstart"}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {*here, "head_start"}
+
+
+def test_no_example_hides_a_library():
+    # A script's folder comes first when Python looks for a module.
+    assert not {path.stem for path in EXAMPLES.glob("*.py")} & {"headstart", "timm", "torch", "transformers"}

@@ -20,7 +20,7 @@ def script():
 
 
 def test_the_committed_notebook_is_up_to_date(script) -> None:
-    assert script.main(ROOT / "examples" / "headstart.py", check=True) == 0
+    assert script.main(ROOT / "examples" / "head_start.py", check=True) == 0
 
 
 def test_a_change_is_noticed_and_written(script, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,7 +51,7 @@ def test_the_cells_run(script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     matplotlib.use("Agg")
     namespace: dict = {"__name__": "notebook"}
     try:
-        for cell in json.loads((ROOT / "examples" / "headstart.ipynb").read_text())["cells"]:
+        for cell in json.loads((ROOT / "examples" / "head_start.ipynb").read_text())["cells"]:
             if cell["cell_type"] == "code":
                 exec("".join(cell["source"]), namespace)
     finally:
