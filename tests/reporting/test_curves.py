@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from headstart.reporting import draw_curves
-from headstart.reporting.curves import PALETTE
+from headstart.reporting.style import PALETTE
 
 
 def test_curves_show_mean_and_range_of_each_arm(results: dict[str, Any], tmp_path: Path, monkeypatch: Any) -> None:

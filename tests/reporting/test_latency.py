@@ -9,7 +9,7 @@ from rich.console import Console
 
 from headstart.evaluation import Timing
 from headstart.reporting import draw_latency, speed_table
-from headstart.reporting.curves import PALETTE
+from headstart.reporting.style import PALETTE
 
 
 def document(places: dict[str, tuple[float, float | None]]) -> dict[str, Any]:

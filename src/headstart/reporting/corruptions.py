@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.reporting.fitted import Fitted
+from headstart.reporting.style import MAPS, save_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -101,8 +102,9 @@ def of_what(summary: dict[str, Any]) -> str:
     return f"{images}, generated with the parameters of {kind}{own}; not the published files."
 
 
+@styled
 def draw_corruptions(summary: dict[str, Any], path: str | Path, title: str = "") -> Path:
-    """Write a PNG: a panel for each arm, corruptions down, severities across, mean accuracy over seeds in each cell.
+    """Write a picture: a panel for each arm, corruptions down, severities across, mean accuracy in each cell.
 
     All panels share one colour scale, from 0 to 100 %. The clean accuracy is above each panel. Returns ``path``.
     """
@@ -115,7 +117,7 @@ def draw_corruptions(summary: dict[str, Any], path: str | Path, title: str = "")
     panels = figure.subplots(1, len(arms), squeeze=False, sharey=True)[0]
     for axes, arm in zip(panels, arms, strict=True):
         cells = [arm["cells"][name] for name in names]
-        drawn = axes.imshow(cells, cmap="viridis", vmin=0, vmax=1, aspect="auto")
+        drawn = axes.imshow(cells, cmap=MAPS, vmin=0, vmax=1, aspect="auto")
         for row, values in enumerate(cells):
             for column, value in enumerate(values):
                 ink = "white" if value < 0.6 else "black"
@@ -130,10 +132,7 @@ def draw_corruptions(summary: dict[str, Any], path: str | Path, title: str = "")
     _scale(figure, drawn, panels)
     if title:
         figure.suptitle(title, fontsize=10)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, facecolor="white")
-    return path
+    return save_figure(figure, path)
 
 
 def _scale(figure: Figure, drawn: Any, panels: Any) -> None:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from headstart.reporting.style import PALETTE, STYLES, chart, save_figure, styled
+
 __all__ = ["draw_curves"]
 
-# Okabe and Ito's palette: told apart by every kind of colour vision; the first arm, the reference, is grey.
-PALETTE = ["#666666", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
-STYLES = ["-", "--", ":"]  # once the colours are used up
-INK = "#333333"
 LONG_NAME = 24  # characters
 
 
+@styled
 def draw_curves(results: dict[str, Any], path: str | Path) -> Path:
-    """Write a PNG: one line per arm, the mean over its seeds, and a band from the lowest seed to the highest.
+    """Write a picture: one line per arm, the mean over its seeds, and a band from the lowest seed to the highest.
 
     ``results`` is the content of a ``results.json``. Returns ``path``.
     """
@@ -56,16 +55,9 @@ def draw_curves(results: dict[str, Any], path: str | Path) -> Path:
     axes.set_title(
         f"{results['config']['dataset']}: validation accuracy, {_seeds(results)}",
         loc="left",
-        color=INK,
-        fontsize=11,
     )
-    axes.grid(axis="y", color="#dddddd", linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=INK)
-    path = Path(path)
-    figure.savefig(path)
-    return path
+    chart(axes)
+    return save_figure(figure, path)
 
 
 def _label_ends(axes: Any, x: int, ends: list[tuple[float, str, str]]) -> None:

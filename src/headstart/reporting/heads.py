@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import HeadstartError
+from headstart.reporting.style import MAPS, PALETTE, save_figure, styled
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from torch import Tensor, nn
 
     from headstart.initialization import InitReport
 
-__all__ = ["draw_attention", "inspect_model", "save_figure"]
+__all__ = ["draw_attention", "inspect_model"]
 
 
 def inspect_model(
@@ -49,14 +49,7 @@ def inspect_model(
     return report, [drawn, save_figure(report.figure(), folder / "heads-trained.png")]
 
 
-def save_figure(figure: Figure, path: str | Path) -> Path:
-    """Write a figure, such as ``InitReport.figure()``, as PNG; returns ``path``."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=160, facecolor="white")
-    return path
-
-
+@styled
 def draw_attention(
     maps: list[Tensor],
     grid: tuple[int, int],
@@ -67,7 +60,7 @@ def draw_attention(
     query: tuple[int, int] | None = None,
     title: str = "",
 ) -> Path:
-    """Write a PNG of where one patch looks: under each image its maps, rows = blocks, columns = heads.
+    """Write a picture of where one patch looks: under each image its maps, rows = blocks, columns = heads.
 
     Args:
         maps: for each block the attention (B, H, N, N) with N = prefix + h·w.
@@ -105,7 +98,7 @@ def draw_attention(
             box = ((left + head + 0.04) * unit_x, bottom * unit_y, 0.92 * unit_x, 0.92 * unit_y)
             axes = figure.add_axes(box)
             values = maps[block][image, head, token, prefix:].reshape(h, w).float().cpu().numpy()
-            axes.imshow(values, cmap="viridis", vmin=0, vmax=float(values.max()))
+            axes.imshow(values, cmap=MAPS, vmin=0, vmax=float(values.max()))
             axes.plot(column, row, "s", markersize=3, markerfacecolor="none", markeredgecolor="white")
             axes.set_title(f"{'head ' + str(head) + ': ' if block == 0 else ''}{values.max():.2f}", fontsize=6, pad=2)
             axes.set_xticks([])
@@ -122,5 +115,5 @@ def _draw_picture(axes: Any, picture: Tensor, grid: tuple[int, int], query: tupl
     axes.imshow(pixels if pixels.shape[-1] == 3 else pixels[..., 0], cmap="gray")
     tall, wide = pixels.shape[0] / grid[0], pixels.shape[1] / grid[1]
     corner = (query[1] * wide - 0.5, query[0] * tall - 0.5)
-    axes.add_patch(Rectangle(corner, wide, tall, fill=False, edgecolor="#D55E00", linewidth=1.5))
+    axes.add_patch(Rectangle(corner, wide, tall, fill=False, edgecolor=PALETTE[2], linewidth=1.5))
     axes.set_axis_off()

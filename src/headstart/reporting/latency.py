@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from headstart.reporting.curves import INK, PALETTE
 from headstart.reporting.fitted import Fitted
+from headstart.reporting.style import MARKERS, PALETTE, chart, save_figure, styled
 
 __all__ = ["draw_latency", "speed_table"]
 
-MARKERS = ["o", "s", "^", "D", "v", "P"]  # shapes too, for print in one colour
 LINE, LETTER = 0.055, 0.0125  # height of a line and width of a letter, of the axes'
 
 
+@styled
 def draw_latency(document: dict[str, Any], path: str | Path) -> Path:
-    """Write a PNG: test accuracy of each model over the time that a batch takes, the time on a logarithmic axis.
+    """Write a picture: test accuracy of each model over the time that a batch takes, the time on a logarithmic axis.
 
     ``document`` is what ``headstart evaluate --throughput`` writes: the median milliseconds of passes that all models
     made in turn, and the accuracy of their runs; a bar is the standard deviation over seeds. Runs without a test
@@ -43,21 +43,16 @@ def draw_latency(document: dict[str, Any], path: str | Path) -> Path:
     _names(axes, places)
     batch = found["batch_size"]
     images = "one image" if batch == 1 else f"a batch of {batch}"
-    axes.set_xlabel(f"milliseconds for {images}, median, logarithmic\n{_machine(document)}", color=INK)
+    axes.set_xlabel(f"milliseconds for {images}, median, logarithmic\n{_machine(document)}")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7) if high / low < 10 else (1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0 if _span(places) > 0.03 else 1))
     datasets = ", ".join(sorted({run["dataset"] for run in runs}))
-    axes.set_title(f"{datasets}: test accuracy and latency", loc="left", color=INK, fontsize=11)
-    axes.grid(color="#dddddd", linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(which="both", colors=INK)
-    path = Path(path)
-    figure.savefig(path)
-    return path
+    axes.set_title(f"{datasets}: test accuracy and latency", loc="left")
+    chart(axes, "both")
+    return save_figure(figure, path)
 
 
 def _names(axes: Any, places: list[tuple[float, float, str, str]]) -> None:

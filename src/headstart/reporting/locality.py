@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.reporting.curves import INK, PALETTE
+from headstart.reporting.style import INK, MAPS, PALETTE, chart, save_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,8 +53,9 @@ def transfer_rows(results: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
+@styled
 def draw_learned(results: dict[str, Any], path: str | Path) -> Path:
-    """Write a PNG: for each task its sets, what was learned of them (first seed), error and association over steps."""
+    """Write a picture: for each task its sets, what was learned of them (first seed), error and association over steps."""
     from matplotlib.figure import Figure
 
     tasks = list(dict.fromkeys(part["task"] for part in results["learned"]))
@@ -79,23 +80,21 @@ def draw_learned(results: dict[str, Any], path: str | Path) -> Path:
             else:
                 axes.axhline(_chance(parts["trained"]), color=INK, linestyle=":", linewidth=1, label="chance")
                 axes.set_ylim(-0.03, 1.05)
-            axes.set_title(title, fontsize=9, color=INK)
+            axes.set_title(title, fontsize=9)
             axes.legend(fontsize=7, frameon=False)
             axes.tick_params(labelsize=7)
-            axes.spines[["top", "right"]].set_visible(False)
+            chart(axes, None)
     for axes in grid[-1, 2:]:
         axes.set_xlabel("steps", fontsize=8)
     figure.suptitle(
         f"Attention by position finds the sets that hold the label (mean and range of {results['n']} seeds)",
-        fontsize=11,
-        color=INK,
     )
-    figure.savefig(path)
-    return Path(path)
+    return save_figure(figure, path)
 
 
+@styled
 def draw_transfer(results: dict[str, Any], path: str | Path) -> Path:
-    """Write a PNG: test error on the second task over the number of its samples, a line for each start."""
+    """Write a picture: test error on the second task over the number of its samples, a line for each start."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
@@ -122,21 +121,18 @@ def draw_transfer(results: dict[str, Any], path: str | Path) -> Path:
     axes.set_xlabel("samples of the second task")
     axes.set_ylabel("test error")
     axes.legend(title="positions", frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
-    axes.spines[["top", "right"]].set_visible(False)
+    chart(axes, None)
     axes.set_title(
         f"What positions learned before are worth on a second task of the same sets\n({results['config']['transfer']}; "
         f"mean and range of {results['n']} seeds)",
         loc="left",
-        fontsize=10,
-        color=INK,
     )
-    figure.savefig(path)
-    return Path(path)
+    return save_figure(figure, path)
 
 
 def _draw_map(axes: Axes, values: list[list[float]], title: str) -> None:
-    axes.imshow(values, cmap="viridis", vmin=0)
-    axes.set_title(title, fontsize=8, color=INK)
+    axes.imshow(values, cmap=MAPS, vmin=0)
+    axes.set_title(title, fontsize=8)
     axes.set_xticks([])
     axes.set_yticks([])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from headstart.reporting.curves import INK, PALETTE
+from headstart.reporting.style import PALETTE, chart, save_figure, styled
 
 __all__ = ["draw_permutation", "permutation_rows"]
 
@@ -28,8 +28,9 @@ def permutation_rows(results: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+@styled
 def draw_permutation(results: dict[str, Any], path: str | Path) -> Path:
-    """Write a PNG: each arm a line from its accuracy on images as stored to that on permuted ones, seeds as dots."""
+    """Write a picture: each arm a line from its accuracy on images as stored to that on permuted ones, seeds as dots."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
@@ -52,20 +53,14 @@ def draw_permutation(results: dict[str, Any], path: str | Path) -> Path:
     axes.set_xlim(-0.08, 1.55)
     axes.set_xticks((0, 1), ("as stored", "patches in one\nrandom order"))
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
-    axes.set_ylabel("test accuracy", color=INK)
+    axes.set_ylabel("test accuracy")
     axes.set_title(
         f"{results['config']['dataset']}: what each model loses, in points, when the patches\n"
         f"of all images are put in another order (dots are the {results['n']} seeds)",
         loc="left",
-        color=INK,
-        fontsize=10,
     )
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#dddddd", linewidth=0.7)
-    axes.set_axisbelow(True)
-    path = Path(path)
-    figure.savefig(path)
-    return path
+    chart(axes)
+    return save_figure(figure, path)
 
 
 def _short(arm: str) -> str:

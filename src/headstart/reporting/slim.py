@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from headstart.reporting.curves import INK, PALETTE
 from headstart.reporting.fitted import Fitted
+from headstart.reporting.style import INK, PALETTE, chart, save_figure, styled
 from headstart.reporting.tables import _accuracy, _signed_in
 
 __all__ = ["draw_slim", "slim_markdown", "slim_table"]
@@ -61,8 +61,9 @@ def slim_markdown(results: dict[str, Any]) -> str:
     return "\n".join([*lines, "", source])
 
 
+@styled
 def draw_slim(results: dict[str, Any], path: str | Path) -> Path:
-    """Write a PNG: test accuracy against speed, a point for each model, its seeds as a bar; returns ``path``.
+    """Write a picture: test accuracy against speed, a point for each model, its seeds as a bar; returns ``path``.
 
     Speed is in that of the slim student, a median of ratios within rounds: on a busy machine medians of images a second
     put models apart that are equally fast. ``results`` is the content of a ``results.json`` of ``headstart slim``.
@@ -89,11 +90,6 @@ def draw_slim(results: dict[str, Any], path: str | Path) -> Path:
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=1))
     seeds = max(arm["n"] for arm in results["arms"])
     title = f"{results['config']['dataset']}: test accuracy, {'one seed' if seeds == 1 else f'{seeds} seeds'}"
-    axes.set_title(title, loc="left", color=INK, fontsize=11)
-    axes.grid(color="#dddddd", linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=INK)
-    path = Path(path)
-    figure.savefig(path)
-    return path
+    axes.set_title(title, loc="left")
+    chart(axes, "both")
+    return save_figure(figure, path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from headstart.evaluation.verification import equal_error_rate
-from headstart.reporting.curves import INK, PALETTE, STYLES
+from headstart.reporting.style import PALETTE, STYLES, chart, save_figure, styled
 
 if TYPE_CHECKING:
     from headstart.evaluation.verification import DetCurve, Swept
@@ -20,8 +20,9 @@ TICKS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8,
 POINTS = 1000  # of a curve, at most: more than a picture can show
 
 
+@styled
 def draw_det(curves: Mapping[str, DetCurve], path: str | Path, title: str) -> Path:
-    """Write a PNG: false rejects over false accepts, one line for each name, the EER as a point on the diagonal.
+    """Write a picture: false rejects over false accepts, one line for each name, the EER as a point on the diagonal.
 
     Both axes are probits, Φ⁻¹(rate), on which scores of two normal distributions give a straight line (Martin et al.,
     1997). A rate below that of one pair is not drawn.
@@ -58,8 +59,9 @@ def draw_det(curves: Mapping[str, DetCurve], path: str | Path, title: str) -> Pa
     return _finish(figure, axes, title, path)
 
 
+@styled
 def draw_layers(swept: Mapping[str, Sequence[Sequence[Swept]]], path: str | Path, title: str) -> Path:
-    """Write a PNG: the EER of each layer, over its place in the network, 0 the first candidate and 1 the last.
+    """Write a picture: the EER of each layer, over its place in the network, 0 the first candidate and 1 the last.
 
     Args:
         swept: by name, for each seed what :func:`~headstart.evaluation.verification.sweep` gave. A line is the mean
@@ -86,7 +88,7 @@ def draw_layers(swept: Mapping[str, Sequence[Sequence[Swept]]], path: str | Path
     axes.set_xlabel("place of the layer, from the first block to the last")
     axes.set_ylabel("equal error rate")
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
-    axes.grid(axis="y", color="#dddddd", linewidth=0.7)
+    chart(axes)
     figure.legend(loc="outside lower left", frameon=False, fontsize=8, ncols=2)
     return _finish(figure, axes, title, path)
 
@@ -98,9 +100,6 @@ def _by_place(swept: Sequence[Swept]) -> list[float]:
 
 
 def _finish(figure: Any, axes: Any, title: str, path: str | Path) -> Path:
-    axes.set_title(title, loc="left", color=INK, fontsize=11)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=INK)
-    figure.savefig(Path(path))
-    return Path(path)
+    axes.set_title(title, loc="left")
+    chart(axes, None)
+    return save_figure(figure, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from headstart.reporting.curves import INK
+from headstart.reporting.style import MAPS, chart, save_figure, styled
 
 __all__ = ["draw_watched"]
 
@@ -16,8 +16,9 @@ MEASURES = {
 }
 
 
+@styled
 def draw_watched(results: dict[str, Any], path: str | Path) -> Path | None:
-    """Write a PNG over passes: columns are arms, rows measures, lines blocks; None where nothing was watched.
+    """Write a picture over passes: columns are arms, rows measures, lines blocks; None where nothing was watched.
 
     ``results`` is the content of a ``results.json`` of ``compare(…, watch=True)``. Lines are means over heads and
     seeds, bands reach from the lowest seed to the highest.
@@ -39,15 +40,14 @@ def draw_watched(results: dict[str, Any], path: str | Path) -> Path | None:
             for block in range(blocks):
                 seeds = [[sum(row[name][block]) / len(row[name][block]) for row in rows] for rows in runs]
                 columns = list(zip(*seeds, strict=True))
-                color = matplotlib.colormaps["viridis"](0.9 * block / max(blocks - 1, 1))
+                color = matplotlib.colormaps[MAPS](0.9 * block / max(blocks - 1, 1))
                 mean = [sum(values) / len(values) for values in columns]
                 axes.plot(passes, mean, color=color, linewidth=1.8, label=f"block {block}")
                 low, high = [min(values) for values in columns], [max(values) for values in columns]
                 axes.fill_between(passes, low, high, color=color, alpha=0.15, linewidth=0)
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.grid(axis="y", color="#dddddd", linewidth=0.7)
+            chart(axes)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
-        grid[0, column].set_title(arm["name"], fontsize=9, color=INK)
+        grid[0, column].set_title(arm["name"], fontsize=9)
         grid[-1, column].set_xlabel("passes", fontsize=8)
     for axes, label in zip(grid[:, 0], MEASURES.values(), strict=True):
         axes.set_ylabel(label, fontsize=8)
@@ -57,9 +57,5 @@ def draw_watched(results: dict[str, Any], path: str | Path) -> Path | None:
     permuted = ", patches permuted" if config.get("permute_patches") is not None else ""
     figure.suptitle(
         f"{config['dataset']}{permuted}: where heads look, from the start (0) to the last pass",
-        fontsize=10,
-        color=INK,
     )
-    path = Path(path)
-    figure.savefig(path)
-    return path
+    return save_figure(figure, path)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from headstart.reporting.style import INK, save_figure, signed_map, styled
+
 __all__ = ["draw_robustness"]
 
-INK = "#333333"
 
-
+@styled
 def draw_robustness(results: dict[str, Any], path: str | Path) -> Path:
-    """Write a PNG: corruptions down, arms across, points of accuracy over the arm's reference in each cell.
+    """Write a picture: corruptions down, arms across, points of accuracy over the arm's reference in each cell.
 
     ``results`` is what the study wrote. A panel for each reference, with a scale of colour of its own, orange for less
     and blue for more; the first row is of clean images. Returns ``path``.
     """
-    from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
 
     arms = [arm for arm in results["arms"] if arm["reference"] is not None]
@@ -29,7 +29,7 @@ def draw_robustness(results: dict[str, Any], path: str | Path) -> Path:
     widths = [len(group) for group in groups]
     panels = figure.subplots(1, len(groups), squeeze=False, sharey=True, gridspec_kw={"width_ratios": widths})[0]
     values = [[_column(arm, results["corruptions"]) for arm in group] for group in groups]
-    colors = LinearSegmentedColormap.from_list("gain", ["#D55E00", "#ffffff", "#0072B2"])
+    colors = signed_map()
     for axes, reference, group, columns in zip(panels, references, groups, values, strict=True):
         cells = [list(row) for row in zip(*columns, strict=True)]
         limit = max(1.0, *(abs(value) for column in columns for value in column))
@@ -44,18 +44,13 @@ def draw_robustness(results: dict[str, Any], path: str | Path) -> Path:
         axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names], fontsize=8)
         axes.axhline(0.5, color=INK, linewidth=1)
         axes.tick_params(length=0)
-        axes.set_title(f"over {reference} alone", fontsize=9, color=INK)
+        axes.set_title(f"over {reference} alone", fontsize=9)
         axes.spines[:].set_visible(False)
     figure.suptitle(
         f"{results['config']['dataset']}: points of accuracy that each arm has more, clean and under corruption\n"
         f"(mean of {results['n']} seeds; each panel has a scale of colour of its own)",
-        fontsize=10,
-        color=INK,
     )
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, facecolor="white")
-    return path
+    return save_figure(figure, path)
 
 
 def _column(arm: dict[str, Any], corruptions: list[str]) -> list[float]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from headstart.reporting.style import PALETTE, chart, save_figure, styled
+
 __all__ = ["draw_filters"]
 
-# Okabe and Ito's palette; the reference, drawn first, is grey.
-PALETTE = ["#666666", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 MARKERS = "osD^vP*X"
-INK = "#333333"
 
 
+@styled
 def draw_filters(results: dict[str, Any], path: str | Path) -> Path:
-    """Write a PNG: test accuracy over effective rank, small points for seeds, large ones for their mean.
+    """Write a picture: test accuracy over effective rank, small points for seeds, large ones for their mean.
 
     ``results`` is what the study wrote. Empty marks are filters that were trained, full ones were left as drawn.
     Returns ``path``.
@@ -40,17 +40,14 @@ def draw_filters(results: dict[str, Any], path: str | Path) -> Path:
         taps = kernel**2
         axes.set_xlim(0, taps * 1.06)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axes.set_title(f"kernel {kernel}, at most {taps}", loc="left", color=INK, fontsize=10)
-        axes.set_xlabel("effective rank of a block's filters", color=INK)
-        axes.grid(color="#dddddd", linewidth=0.7)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(colors=INK)
+        axes.set_title(f"kernel {kernel}, at most {taps}", loc="left")
+        axes.set_xlabel("effective rank of a block's filters")
+        chart(axes, "both")
     panels[0].yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
-    panels[0].set_ylabel("test accuracy", color=INK)
+    panels[0].set_ylabel("test accuracy")
     seeds = "one seed" if results["n"] == 1 else f"{results['n']} seeds and their mean"
     dataset = results["settings"]["dataset"]
-    figure.suptitle(f"ConvMixer on {dataset}: {seeds}; empty marks are trained filters", color=INK, fontsize=11)
+    figure.suptitle(f"ConvMixer on {dataset}: {seeds}; empty marks are trained filters")
     figure.legend(
         list(marks.values()),
         [name.replace(":frozen=False", ", trained from there") for name in marks],
@@ -58,6 +55,4 @@ def draw_filters(results: dict[str, Any], path: str | Path) -> Path:
         ncols=min(3, len(marks)),
         frameon=False,
     )
-    path = Path(path)
-    figure.savefig(path)
-    return path
+    return save_figure(figure, path)
