@@ -55,7 +55,7 @@ def transfer_rows(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 @styled
 def draw_learned(results: dict[str, Any], path: str | Path) -> Path:
-    """Write a picture: for each task its sets, what was learned of them (first seed), error and association over steps."""
+    """Write a picture: for each task its sets, what was learned of them (first seed), error, association."""
     from matplotlib.figure import Figure
 
     tasks = list(dict.fromkeys(part["task"] for part in results["learned"]))

@@ -30,7 +30,7 @@ def permutation_rows(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 @styled
 def draw_permutation(results: dict[str, Any], path: str | Path) -> Path:
-    """Write a picture: each arm a line from its accuracy on images as stored to that on permuted ones, seeds as dots."""
+    """Write a picture: each arm a line from its accuracy on images as stored to that on permuted ones."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 

@@ -13,19 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-__all__ = [
-    "FORMATS",
-    "INK",
-    "MAPS",
-    "MARKERS",
-    "PALETTE",
-    "SIGNED",
-    "STYLES",
-    "chart",
-    "save_figure",
-    "signed_map",
-    "styled",
-]
+__all__ = ["FORMATS", "INK", "MAPS", "MARKERS", "PALETTE", "STYLES", "chart", "save_figure", "signed_map", "styled"]
 
 # Okabe and Ito's palette: told apart by every kind of colour vision; the first, for the reference, is grey.
 PALETTE = ["#666666", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
@@ -36,7 +24,7 @@ MAPS = "viridis"  # for shares and other numbers from 0 on: its lightness grows 
 SIGNED = ("#D55E00", "#ffffff", "#0072B2")  # for numbers around 0: orange below, blue above
 FORMATS = ("png", "svg", "pdf")
 
-SETTINGS = {
+SETTINGS: Any = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.labelsize": 9,
