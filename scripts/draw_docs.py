@@ -21,9 +21,9 @@ from headstart.data import load_dataset
 from headstart.initialization.codes import harmonic
 from headstart.initialization.spectrum import energy
 from headstart.initialization.values import content_std
+from headstart.reporting.style import INK, MARKERS, PALETTE, chart, save_figure, signed_map, styled
 
 OFFSET = (-1, 1)  # up and to the right
-GREEN, ORANGE, GREY = "#00796b", "#e8590c", "#868e96"
 IMAGES = 64
 
 
@@ -32,13 +32,14 @@ def seeded(number: int = 0) -> torch.Generator:
 
 
 def bare(ax, picture: Tensor, title: str, **options):
-    shown = ax.imshow(picture.numpy(), **{"cmap": "viridis", **options})
+    shown = ax.imshow(picture.numpy(), **options)
     ax.set_xticks([])
     ax.set_yticks([])
-    ax.set_title(title, fontsize=9)
+    ax.set_title(title)
     return shown
 
 
+@styled
 def shift(path: Path) -> None:
     """A digit, the impulse filter, the digit filtered; the head's attention, the digit attended."""
     image = load_dataset("digits").train.images[:1].float() / 255
@@ -61,9 +62,10 @@ def shift(path: Path) -> None:
     bare(axes[2], filtered[0, 0], "filter ∗ x")
     bare(axes[3], attention, "attention A, 64 × 64", vmin=0, vmax=1)
     bare(axes[4], attended, "A x")
-    figure.savefig(path, dpi=130)
+    save_figure(figure, path)
 
 
+@styled
 def code(path: Path) -> None:
     """The code's similarity to one patch, the same with the queries turned, and the target mass by gain."""
     grid, head_dim, patch = (8, 8), 32, (4, 3)
@@ -82,17 +84,18 @@ def code(path: Path) -> None:
         (left, plain, r"$z_p \cdot z_q$: largest at the patch itself"),
         (middle, logits[0, row].view(grid), rf"$z_{{p+\delta}} \cdot z_q$, $\delta$ = {OFFSET}: largest there"),
     ):
-        bar = bare(ax, picture, title, vmin=-1, vmax=1, cmap="PuOr_r")
-        ax.plot(patch[1], patch[0], "x", color="black", markersize=7)
+        bar = bare(ax, picture, title, vmin=-1, vmax=1, cmap=signed_map())
+        ax.plot(patch[1], patch[0], "x", color=INK, markersize=7)
     figure.colorbar(bar, ax=[left, middle], shrink=0.8, pad=0.02)
-    right.semilogx(gains, masses, color=GREEN, linewidth=2)
+    right.semilogx(gains, masses, color=PALETTE[1], linewidth=2)
+    chart(right, grid=None)
     for asked in (0.5, 0.8):
         at = gains[(masses >= asked).nonzero()[0, 0]].item()
-        right.plot([gains[0], at, at], [asked, asked, 0], color=GREY, linewidth=1, linestyle=":")
-        right.annotate(f"sharpness {asked}", (0.33, asked + 0.02), fontsize=8)
+        right.plot([gains[0], at, at], [asked, asked, 0], color=PALETTE[0], linewidth=1, linestyle=":")
+        right.annotate(f"sharpness {asked}", (0.33, asked + 0.02), fontsize="small")
     right.set(xlabel="gain of the logits", ylim=(0, 1), xlim=(gains[0], gains[-1]))
-    right.set_title("attention on the target", fontsize=9)
-    figure.savefig(path, dpi=130)
+    right.set_title("attention on the target")
+    save_figure(figure, path)
 
 
 def frequency_gain(value: str, depth: int) -> tuple[Tensor, Tensor]:
@@ -125,21 +128,22 @@ def frequency_gain(value: str, depth: int) -> tuple[Tensor, Tensor]:
     return torch.arange(upto) * 2 / side, (sums / counts)[:upto].sqrt()
 
 
+@styled
 def gain(path: Path) -> None:
     figure = Figure(figsize=(9.6, 3.2), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for ax, depth in zip(axes, (4, 12), strict=True):
-        for value, colour in (("contrast", GREEN), ("mimetic", ORANGE), ("balanced", GREY)):
+        for value, colour, marker in zip(("contrast", "mimetic", "balanced"), PALETTE[1:], MARKERS, strict=False):
             x, y = frequency_gain(value, depth)
-            ax.plot(x, y, color=colour, linewidth=2, marker="o", markersize=3, label=value)
-        ax.axhline(1, color=GREY, linewidth=0.8, linestyle=":")
+            ax.plot(x, y, color=colour, linewidth=2, marker=marker, markersize=4, label=value)
+        ax.axhline(1, color=PALETTE[0], linewidth=0.8, linestyle=":")
         ax.set_xlabel("spatial frequency |ω| / π")
-        ax.set_title(f"{depth} blocks", fontsize=9)
-        ax.grid(alpha=0.2)
+        ax.set_title(f"{depth} blocks")
+        chart(ax)
     axes[0].set_ylim(0, None)
     axes[0].set_ylabel("gain through the untrained network")
-    axes[0].legend(fontsize=8, frameon=False)
-    figure.savefig(path, dpi=130)
+    axes[0].legend()
+    save_figure(figure, path)
 
 
 def main(folder: Path) -> None:
