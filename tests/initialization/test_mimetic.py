@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from headstart import Impulse, Mimetic, NormMatched, attention_view, create_vit, init_
+from headstart import HeadstartError, Impulse, Mimetic, NormMatched, attention_view, create_vit, init_
 
 
 def product(block, left, right):
@@ -84,3 +84,23 @@ def test_default_changes_nothing(seeded):
     report = init_(model, "default", generator=seeded())
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
     assert report.target_mass < 0.1 and report.asked is None
+
+
+@pytest.mark.parametrize("scheme", ["default", "mimetic", "mimetic-released"])
+def test_another_value_start_leaves_queries_and_keys(seeded, scheme):
+    plain, crossed = (create_vit(width=48, depth=2, heads=3) for _ in range(2))
+    crossed.load_state_dict(plain.state_dict())
+    init_(plain, scheme, generator=seeded())
+    report = init_(crossed, f"{scheme}:value=contrast", generator=seeded())
+    assert f"{scheme}:value=contrast" in str(report)
+    for one, other in zip(attention_view(plain).blocks, attention_view(crossed).blocks, strict=True):
+        assert scheme != "default" or torch.equal(one.read("q"), other.read("q"))
+        v, o = other.read("v"), other.read("o")
+        strengths = torch.linalg.matrix_norm(o, dim=(1, 2)) / torch.linalg.matrix_norm(v, dim=(1, 2))
+        torch.testing.assert_close(o, -strengths[:, None, None] * v.transpose(1, 2), atol=1e-5, rtol=1e-4)
+        assert not torch.equal(one.read("v"), v)
+
+
+def test_an_unknown_value_start_is_told():
+    with pytest.raises(HeadstartError, match="unknown value 'contrats': did you mean 'contrast'"):
+        init_(create_vit(width=48, depth=1, heads=3), "mimetic:value=contrats")

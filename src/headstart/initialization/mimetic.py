@@ -12,22 +12,42 @@ import torch
 from torch import Tensor
 
 from headstart.attention import AttentionView, BlockView
+from headstart.errors import unknown
 from headstart.initialization.draw import Draw
 from headstart.initialization.scheme import Aim, Scheme
-from headstart.initialization.values import mimetic_values, split, zero_bias
+from headstart.initialization.values import VALUES, content_std, mimetic_values, split, write_values, zero_bias
 
 __all__ = ["Conditioned", "Default", "Mimetic", "ReleasedMimetic"]
 
 
 @dataclass(frozen=True)
 class Default(Scheme):
-    """Leaves the model as its library made it."""
+    """Leaves the model as its library made it; with a ``value`` as in :class:`Impulse`, its queries and keys alone."""
+
+    value: str = "default"
 
     name: ClassVar[str] = "default"
     normalised_ok: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        _check_value(self.value)
+
     def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
+        _write_values(view, self.value, draw)
         return None
+
+
+def _check_value(value: str) -> None:
+    if value not in VALUES:
+        raise unknown("value", value, VALUES)
+
+
+def _write_values(view: AttentionView, value: str, draw: Draw) -> None:
+    if value == "default":
+        return
+    spread = content_std(view)
+    for block in view.blocks:
+        write_values(block, value, len(view.blocks), spread, draw)
 
 
 @dataclass(frozen=True)
@@ -36,23 +56,33 @@ class Mimetic(Scheme):
 
     Per head Q Kᵀ is the best rank-R part of ``alpha``·Z + ``beta``·I, and V·O over all heads ``value_alpha``·Z −
     ``value_beta``·I, each Z with independent entries uniform in ±√(3/D); the SVD's singular values are shared evenly.
-    The biases of Q and K become zero; the position embedding is left.
+    The biases of Q and K become zero; the position embedding is left. Another ``value`` than "mimetic", as in
+    :class:`Impulse`, keeps the stated Q and K alone.
     """
 
     alpha: float = 0.7
     beta: float = 0.7
     value_alpha: float = 0.4
     value_beta: float = 0.4
+    value: str = "mimetic"
 
     name: ClassVar[str] = "mimetic"
+
+    def __post_init__(self) -> None:
+        _check_value(self.value)
 
     def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
         for block in view.blocks:
             q, k = self._qk(block, draw)
-            v, o = mimetic_values(block.width, block.heads, block.head_dim, self.value_alpha, self.value_beta, draw)
-            for name, weight in (("q", q), ("k", k), ("v", v), ("o", o)):
-                block.write(name, weight)
+            block.write("q", q)
+            block.write("k", k)
+            if self.value == "mimetic":
+                v, o = mimetic_values(block.width, block.heads, block.head_dim, self.value_alpha, self.value_beta, draw)
+                block.write("v", v)
+                block.write("o", o)
             zero_bias(block, "q", "k")
+        if self.value != "mimetic":
+            _write_values(view, self.value, draw)
         return None
 
     def _qk(self, block: BlockView, draw: Draw) -> tuple[Tensor, Tensor]:
@@ -76,7 +106,7 @@ class ReleasedMimetic(Mimetic):
 
     def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
         super().apply(view, draw, images)
-        for block in view.blocks:
+        for block in view.blocks if self.value == "mimetic" else []:
             if block.heads * block.head_dim != block.width:
                 continue  # rectangular factors have only one orientation
             v = block.read("v").transpose(0, 1).flatten(1)  # (D, A)

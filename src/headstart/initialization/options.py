@@ -18,7 +18,11 @@ _FLOOR = 1e-2  # ε: directions weaker than this share of the strongest are not 
 
 
 def shift_mlp(view: AttentionView, mean: float) -> None:
-    """Add ``mean`` to every entry of each block's first MLP weight (2602.07156)."""
+    """Add ``mean`` to every entry of each block's first MLP weight (2602.07156).
+
+    Behind a LayerNorm that has its usual scale and no shift yet, whose outputs sum to nought for every token, this
+    changes nothing that the layer gives, nor its gradients: it can only tell once the scales have grown apart.
+    """
     for index, block in enumerate(view.blocks):
         if block.mlp_in is None:
             raise UnsupportedModel(

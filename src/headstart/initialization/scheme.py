@@ -35,8 +35,8 @@ class Scheme:
     """A start for the whole network. Two options go with any scheme:
 
     ``mlp_mean``: added to every entry of each block's first MLP weight (a non-zero mean, as in 2602.07156, whose size
-    and sign could not be read: sweep it). ``whiten``: patch embedding set to the whitening of the patches of
-    ``images``.
+    and sign could not be read; next to nothing behind a LayerNorm, see ``shift_mlp``). ``whiten``: patch embedding set
+    to the whitening of the patches of ``images``.
     """
 
     mlp_mean: float = dataclasses.field(default=0.0, kw_only=True)

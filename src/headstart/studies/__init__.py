@@ -1,6 +1,16 @@
 """Studies: questions about why a head start works, each answered by one command, with a result file and pictures."""
 
-from headstart.studies import corruptions, filters, locality, permutation, verification
+from headstart.studies import ablation, corruptions, filters, locality, permutation, verification
 from headstart.studies.study import STUDIES, Request, Study
 
-__all__ = ["STUDIES", "Request", "Study", "corruptions", "filters", "locality", "permutation", "verification"]
+__all__ = [
+    "STUDIES",
+    "Request",
+    "Study",
+    "ablation",
+    "corruptions",
+    "filters",
+    "locality",
+    "permutation",
+    "verification",
+]
