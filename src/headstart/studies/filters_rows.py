@@ -11,7 +11,7 @@ from headstart.data import Dataset
 from headstart.models import FilterRank, filter_ranks
 from headstart.models.filters import SPATIAL
 from headstart.specs import split_spec
-from headstart.training import Recipe, arm_folder
+from headstart.training import Recipe, folder_of
 from headstart.training.arms import of_arm
 from headstart.training.build import build_model
 from headstart.training.statistics import mean_and_sd, paired_difference
@@ -56,7 +56,7 @@ def measured(kernel: int, filters: str, row: dict[str, Any], reference: dict[str
 
 def trained_weights(runs: Path, name: str, seed: int) -> dict[str, Tensor]:
     """The final weights of an arm's run."""
-    return load_file(runs / arm_folder(name) / f"seed-{seed}" / "model.safetensors")
+    return load_file(folder_of(runs, name, seed) / "model.safetensors")
 
 
 def moved(recipe: Recipe, name: str, seed: int, dataset: Dataset, runs: Path) -> float:

@@ -16,7 +16,7 @@ from headstart.evaluation.verification.features import Pool
 from headstart.reporting.verification import draw_det, draw_layers
 from headstart.studies.study import Request, Study, provenance, register, shown
 from headstart.studies.verification_rows import cells, fused_row, single_row
-from headstart.training import Recipe, arm_folder, compare, load_run
+from headstart.training import Recipe, compare, folder_of, load_run
 from headstart.training.build import initialize
 from headstart.training.files import write_json
 from headstart.training.inspection import Run
@@ -79,9 +79,7 @@ def run(request: Request) -> dict[str, Any]:
     found = compare(recipe(chosen), list(chosen["arms"]), seeds, request.out / "runs", console=request.console)
     entries: dict[str, list[Entry]] = {"pixels": [pixels(development, test)]}
     names, pools = short_names(chosen["arms"]), chosen["pools"]
-    folders = {
-        name: [request.out / "runs" / arm_folder(arm) / f"seed-{seed}" for seed in seeds] for arm, name in names.items()
-    }
+    folders = {name: [folder_of(request.out / "runs", arm, seed) for seed in seeds] for arm, name in names.items()}
     for name, places in folders.items():
         entries[name] = [asked(name, load_run(place), development, test, pools) for place in places]
     for name, places in folders.items():

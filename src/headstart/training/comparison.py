@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from headstart.data import Dataset
     from headstart.initialization import InitReport
 
-__all__ = ["Plan", "Run", "Runner", "arm_folder", "compare", "one_after_another", "plan", "train_run"]
+__all__ = ["Plan", "Run", "Runner", "arm_folder", "compare", "folder_of", "one_after_another", "plan", "train_run"]
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def plan(
         Run(
             arm,
             chosen[arm].model_copy(update={"seed": seed}),
-            out / arm_folder(arm) / f"seed-{seed}",
+            folder_of(out, arm, seed),
             partial(on_start, arm) if on_start is not None and seed == seeds[0] else None,
         )
         for seed in seeds
@@ -196,6 +196,11 @@ def train_run(run: Run, **options: Any) -> None:
     train(run.recipe, run.folder, on_start=run.on_start, **options)
     if not finished and leading():
         note_machine(run.folder)
+
+
+def folder_of(out: Path, arm: str, seed: int) -> Path:
+    """Where a comparison in ``out`` has the run of this arm and seed."""
+    return out / arm_folder(arm) / f"seed-{seed}"
 
 
 def arm_folder(arm: str) -> str:

@@ -22,7 +22,7 @@ from headstart.evaluation.corruptions import (
     read_frost,
     suite_for,
 )
-from headstart.training.comparison import arm_folder
+from headstart.training.comparison import folder_of
 from headstart.training.corruption_summary import corruption_summary
 from headstart.training.files import write_json
 from headstart.training.inspection import Run, load_run
@@ -89,7 +89,7 @@ def corruption_runs(folders: Sequence[str | Path]) -> dict[str, dict[int, Path]]
         if (folder / "results.json").exists():
             for arm in read_json(folder / "results.json")["arms"]:
                 seeds = [run["seed"] for run in arm["runs"]]
-                places = {seed: folder / arm_folder(arm["name"]) / f"seed-{seed}" for seed in seeds}
+                places = {seed: folder_of(folder, arm["name"], seed) for seed in seeds}
                 found[_free(arm["name"], folder, found)] = places
         else:
             seed = read_json(folder / "config.json")["config"]["seed"]

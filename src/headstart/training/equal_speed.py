@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from torch import nn
 
@@ -14,7 +12,7 @@ from headstart.evaluation import Timing, side_by_side
 __all__ = ["as_fast_as", "scaled", "time_together"]
 
 SECONDS = 3.0  # of measuring for each number of tokens that is tried
-ORDERS, ROUNDS = 8, 64  # orders that models are timed in, and most rounds in all of them
+FEWEST, MOST = 8, 64  # rounds of it
 
 
 def scaled(keep: Sequence[float], first: int, patches: int) -> list[float]:
@@ -30,22 +28,11 @@ def scaled(keep: Sequence[float], first: int, patches: int) -> list[float]:
 def time_together(
     models: dict[str, nn.Module], image_shape: tuple[int, int, int], batch_size: int, seconds: float = SECONDS
 ) -> dict[str, Timing]:
-    """Time ``models``, where they are, in turn, for about ``seconds``, in orders that change.
-
-    In one order a model that always comes behind a large one, which leaves the caches full of its own, was up to 7 %
-    slower than the same model elsewhere. Drawn with a seed of their own, the orders are the same at every call.
-    """
+    """Time ``models``, where they are, in turn, for about ``seconds``."""
     trial = side_by_side(models, image_shape, batch_size=batch_size, rounds=2, warmup=1)
     each = sum(min(timing.seconds) for timing in trial.values())
-    rounds = math.ceil(min(seconds / each, ROUNDS) / ORDERS)
-    names, chance = list(models), random.Random(0)
-    taken: dict[str, tuple[float, ...]] = dict.fromkeys(names, ())
-    for _ in range(ORDERS):
-        chance.shuffle(names)
-        ordered = {name: models[name] for name in names}
-        timings = side_by_side(ordered, image_shape, batch_size=batch_size, rounds=rounds, warmup=1)
-        taken = {name: (*seen, *timings[name].seconds) for name, seen in taken.items()}
-    return {name: replace(trial[name], seconds=taken[name]) for name in models}
+    rounds = max(FEWEST, math.ceil(min(seconds / each, MOST)))
+    return side_by_side(models, image_shape, batch_size=batch_size, rounds=rounds, warmup=1)
 
 
 def as_fast_as(

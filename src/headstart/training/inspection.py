@@ -29,6 +29,7 @@ class Run:
     dataset: Dataset
     model: nn.Module  # in eval mode, on the CPU
     finished: bool
+    passes: int = 0  # that are behind these weights
 
     def pictures(self, count: int) -> Tensor:
         """``count`` validation images as stored, uint8 (count, C, height, width); at every call the same."""
@@ -80,8 +81,9 @@ def load_run(folder: str | Path) -> Run:
     weights = final if finished else newest_pass(folder)
     if weights is None:
         raise HeadstartError(f"{folder} has no finished pass yet; run it for at least one pass.")
-    progress = 1.0 if finished else position(read_meta(weights))[0] / recipe.passes
-    return Run(recipe, dataset, with_weights(recipe, dataset, weights, progress), finished)
+    passes = recipe.passes if finished else position(read_meta(weights))[0]
+    model = with_weights(recipe, dataset, weights, passes / recipe.passes)
+    return Run(recipe, dataset, model, finished, passes)
 
 
 def _near(folder: Path) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import HeadstartError
-from headstart.training.comparison import arm_folder
+from headstart.training.comparison import folder_of
 from headstart.training.inspection import Run, load_run
 from headstart.training.run_folder import read_json
 
@@ -63,7 +63,7 @@ def _open(folder: Path) -> list[Opened]:
         return [Opened(folder.resolve().name, run, recorded, recorded.get("test_accuracy"))]
     opened = []
     for arm in read_json(folder / "results.json")["arms"]:
-        place = folder / arm_folder(arm["name"]) / f"seed-{arm['runs'][0]['seed']}"
+        place = folder_of(folder, arm["name"], arm["runs"][0]["seed"])
         if not place.is_dir():
             raise HeadstartError(f"{folder} has results of {arm['name']}, but its run {place} is gone; run it again.")
         recorded = read_json(place / "result.json")

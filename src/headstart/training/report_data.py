@@ -13,7 +13,7 @@ from torch import Tensor
 from headstart.data import Split
 from headstart.errors import HeadstartError
 from headstart.training.build import sampled
-from headstart.training.comparison import arm_folder
+from headstart.training.comparison import folder_of
 from headstart.training.inspection import Run, load_run
 from headstart.training.run_folder import read_json
 from headstart.training.watching import read_watched
@@ -86,7 +86,7 @@ def folders(folder: str | Path, results: dict[str, Any]) -> dict[str, Path]:
     folder = Path(folder)
     if not (folder / "results.json").exists():
         return {results["arms"][0]["name"]: folder}
-    return {arm["name"]: folder / arm_folder(arm["name"]) / f"seed-{arm['runs'][0]['seed']}" for arm in results["arms"]}
+    return {arm["name"]: folder_of(folder, arm["name"], arm["runs"][0]["seed"]) for arm in results["arms"]}
 
 
 def told_of(results: dict[str, Any], most: int) -> list[str]:
