@@ -17,7 +17,8 @@ from headstart.attention import attention_view
 from headstart.attention.capture import captured_maps
 from headstart.errors import HeadstartError
 from headstart.methods import resolve_methods
-from headstart.methods.smoothing import Blur, Smoothing, gaussian
+from headstart.methods.blur import Blur, gaussian
+from headstart.methods.smoothing import Smoothing
 from headstart.training import Recipe, compare, load_run, train
 from headstart.training.stacked import Stacked
 from headstart.training.together import Together
