@@ -38,7 +38,7 @@ real: $(VENV)/.dev
 # Chromium is the system's: apt-get install chromium
 browser: $(VENV)/.dev
 	$(PIP) -e ".[browser]"
-	$(BIN)/pytest -m browser -rs tests/reporting/page
+	$(BIN)/pytest -m browser -rs tests/reporting/page tests/docs
 
 slow: $(VENV)/.dev
 	$(BIN)/pytest -m slow

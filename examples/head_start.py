@@ -45,8 +45,8 @@ report.figure()
 # %% [markdown]
 # ## Is it worth anything?
 #
-# Both starts, two seeds each, on the same images in the same order. A third of the images and four passes, so that a run
-# takes a few seconds; leave `override` away for the whole recipe.
+# Both starts, two seeds each, on the same images in the same order. A third of the images and four passes, so that a
+# run takes a few seconds; leave `override` away for the whole recipe.
 
 # %%
 runs = Path(tempfile.mkdtemp())
