@@ -24,7 +24,7 @@ def draw_filters(results: dict[str, Any], path: str | Path) -> Path:
 
     kernels = list(dict.fromkeys(arm["kernel"] for arm in results["arms"]))
     names = list(dict.fromkeys(arm["filters"] for arm in results["arms"]))
-    figure = Figure(figsize=(max(4.6, 3.1 * len(kernels) + 0.5), 4.4), dpi=160, layout="constrained")
+    figure = Figure(figsize=(max(6.6, 3.1 * len(kernels) + 0.5), 4.4), dpi=160, layout="constrained")
     panels = figure.subplots(1, len(kernels), sharey=True, squeeze=False)[0]
     marks: dict[str, Any] = {}
     for axes, kernel in zip(panels, kernels, strict=True):
@@ -43,6 +43,7 @@ def draw_filters(results: dict[str, Any], path: str | Path) -> Path:
         axes.set_title(f"kernel {kernel}, at most {taps}", loc="left")
         axes.set_xlabel("effective rank of a block's filters")
         chart(axes, "both")
+    panels[0].yaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
     panels[0].yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
     panels[0].set_ylabel("test accuracy")
     seeds = "one seed" if results["n"] == 1 else f"{results['n']} seeds and their mean"
