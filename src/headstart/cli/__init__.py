@@ -7,6 +7,7 @@ from headstart.cli import data as _data  # noqa: F401
 from headstart.cli import evaluate as _evaluate  # noqa: F401
 from headstart.cli import export as _export  # noqa: F401
 from headstart.cli import init as _init  # noqa: F401
+from headstart.cli import inspect as _inspect  # noqa: F401
 from headstart.cli import methods as _methods  # noqa: F401
 from headstart.cli import predict as _predict  # noqa: F401
 from headstart.cli import recipes as _recipes  # noqa: F401

@@ -173,9 +173,9 @@ def _compare(
 
 
 def _draw_heads(out: Path, arm: str, report: InitReport) -> None:
-    from headstart.reporting import save_figure
+    from headstart.reporting import draw_heads
 
-    save_figure(report.figure(), _heads(out, arm))
+    draw_heads(report, _heads(out, arm))
 
 
 def _heads(out: Path, arm: str) -> Path:

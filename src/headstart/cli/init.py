@@ -38,7 +38,7 @@ def init(
 
     from headstart.initialization import init_
     from headstart.models.libraries import build_model, parse_options
-    from headstart.reporting import save_figure
+    from headstart.reporting import draw_heads
     from headstart.training.checkpoint import save_weights
 
     with torch.random.fork_rng(devices=[]):  # the library's own start draws from the global generator
@@ -47,7 +47,7 @@ def init(
     report = init_(model, scheme, generator=torch.Generator().manual_seed(seed))
     out.parent.mkdir(parents=True, exist_ok=True)
     save_weights(out, model)
-    picture = save_figure(report.figure(), out.with_suffix(".png"))
+    picture = draw_heads(report, out.with_suffix(".png"))
     console().print(str(report), markup=False, highlight=False)
     files = show_paths(answer(), [out, picture])
     print_json({"model": name, "library": library, "init": scheme, "seed": seed, "files": files, **report.to_dict()})

@@ -50,7 +50,7 @@ def train(
 ) -> None:
     """Train one model; behind ``torchrun --nproc-per-node=N -m``, with N processes or GPUs."""
     from headstart.cli.report import report_of_finished
-    from headstart.reporting import save_figure
+    from headstart.reporting import draw_heads
     from headstart.training import arm_folder, train
     from headstart.training.gathering import note_machine
     from headstart.training.processes import leading
@@ -66,7 +66,7 @@ def train(
         chosen,
         out,
         console=shown,
-        on_start=lambda report: save_figure(report.figure(), heads),
+        on_start=lambda report: draw_heads(report, heads),
         save_every=save_every,
         track=named_trackers(track),
         watch=watch,
@@ -82,40 +82,3 @@ def train(
         pages = [report_of_finished(out, shown)]
     files = show_paths(shown, [out / "model.safetensors", out / "result.json", heads, *pages])
     print_json({"folder": str(out), **result, "files": files})
-
-
-@command("headstart inspect runs/cifar10-impulse")
-def inspect(
-    run: Annotated[Path, typer.Argument(help="A folder that `headstart train` wrote.")],
-    images: Annotated[int, typer.Option("--images", min=1, help="Validation images to look at.")] = 3,
-    query: Annotated[
-        tuple[int, int] | None, typer.Option("--query", metavar="ROW COLUMN", help="The looking patch.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for the pictures (default: the run's).")] = None,
-) -> None:
-    """Draw what each head of a trained model looks at, and print its offsets and how far it has moved."""
-    from headstart.evaluation.locality import locality
-    from headstart.reporting import inspect_model
-    from headstart.training import load_run
-    from headstart.training.build import sample_images
-    from headstart.training.start import MEASURED_IMAGES
-    from headstart.training.watching import starting_heads
-
-    found = load_run(run)
-    pictures = found.pictures(images)
-    report, paths = inspect_model(
-        found.model,
-        found.normalize(pictures),
-        found.dataset.arrange(pictures),
-        out or run,
-        query=query,
-        title=found.title,
-    )
-    shown = answer()
-    shown.print(str(report), markup=False, highlight=False)
-    # On the images that the heads were measured on before training, so that nothing but training lies between.
-    images_then = sample_images(found.dataset.val, MEASURED_IMAGES, found.recipe.split_seed)
-    now = locality(found.model, found.normalize(images_then), starting_heads(run))
-    shown.print(f"\nsince the start, on {len(images_then)} validation images:", markup=False, highlight=False)
-    shown.print(str(now), markup=False, highlight=False, soft_wrap=True)
-    show_paths(shown, paths)

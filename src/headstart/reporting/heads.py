@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from headstart.initialization import InitReport
 
-__all__ = ["draw_attention", "inspect_model"]
+__all__ = ["draw_attention", "draw_heads", "inspect_model"]
 
 
 def inspect_model(
@@ -47,6 +47,15 @@ def inspect_model(
     report = measure(model, images)
     report.scheme = title
     return report, [drawn, save_figure(report.figure(), folder / "heads-trained.png")]
+
+
+@styled
+def draw_heads(report: InitReport, path: str | Path) -> Path:
+    """Write a picture of all heads at a glance: each one's mean attention by offset, rows are blocks, columns heads.
+
+    ``report`` is what ``init_`` or ``measure`` returned; its ``figure()`` is drawn. Returns ``path``.
+    """
+    return save_figure(report.figure(), path)
 
 
 @styled
