@@ -38,11 +38,19 @@ def waits_are_errors() -> Iterator[None]:
         [],
         STRONG,
         ["optimizer=muon"],
-        ["compile=true", *STRONG],
+        ["graph=false"],
+        ["accumulate=2"],
         ["methods=bootstrap"],
-        ["methods=bootstrap:mode=shared", "compile=true"],
+        ["methods=smoothing"],
         ["model=edgevit_xxs", "ema=0.9"],
-        ["model=edgevit_xxs", "compile=true"],
+        *(
+            pytest.param(changes, marks=pytest.mark.slow)  # compiling takes a minute
+            for changes in (
+                ["compile=true", *STRONG],
+                ["methods=bootstrap:mode=shared", "compile=true"],
+                ["model=edgevit_xxs", "compile=true"],
+            )
+        ),
     ],
     ids=" ".join,
 )
