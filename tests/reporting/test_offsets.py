@@ -50,3 +50,22 @@ def test_many_heads_are_thin_lines_and_their_mean(drawn: list[Figure], tmp_path:
 def test_one_moment_is_not_enough(tmp_path: Path) -> None:
     with pytest.raises(HeadstartError, match="take two moments or more, got 1: train with --watch"):
         draw_offsets(rows(1, 1, passes=1), tmp_path / "a.png")
+
+
+def test_moves_as_a_table_of_80_columns() -> None:
+    import io
+
+    from rich.console import Console
+
+    from headstart.evaluation.locality import HeadLocality, LocalityReport
+    from headstart.reporting.offsets import moved_table
+
+    known = HeadLocality(0, 1, (1, 0), 0.25, (0, -1), 0.125, 0.5, 2**0.5, 1.5, 2.25, 0.375)
+    new = HeadLocality(11, 10, (0, 0), 0.25, None, None, None, None, 1.5, 2.25, 0.375)
+    stream = io.StringIO()
+    Console(file=stream, width=80).print(moved_table(LocalityReport([known, new], None, 1.5, 0.1)))
+    lines = stream.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    cells = "0, 1 (+0, -1) 0.125 0.500 (+1, +0) 1.4 1.50 2.25 0.375".split()
+    assert lines[-2].split() == cells
+    assert lines[-1].split() == "11, 10 – – – (+0, +0) – 1.50 2.25 0.375".split()

@@ -38,6 +38,7 @@ def inspect(
     """Draw what each head of a trained model looks at, before training and after; print its offsets and moves."""
     from headstart.evaluation.locality import locality
     from headstart.reporting import draw_all
+    from headstart.reporting.offsets import moved_table
     from headstart.training import load_run
 
     if format_ not in FORMATS:
@@ -53,7 +54,9 @@ def inspect(
     # On the images that the heads were measured on before training, so that nothing but training lies between.
     now = locality(found.model, sight.measured, sight.heads)
     shown.print(f"\nsince the start, on {len(sight.measured)} validation images:", markup=False, highlight=False)
-    shown.print(str(now), markup=False, highlight=False, soft_wrap=True)
+    shown.print(moved_table(now))
+    for line in str(now).splitlines()[1 + len(now.heads) :]:
+        shown.print(line, markup=False, highlight=False, soft_wrap=True)
     shown.print()
     for one in drawn:
         _tell(one)

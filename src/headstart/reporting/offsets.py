@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headstart.errors import HeadstartError
+from headstart.reporting.fitted import Fitted
 from headstart.reporting.style import INK, PALETTE, chart, save_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw_offsets"]
+    from headstart.evaluation.locality import LocalityReport
+
+__all__ = ["draw_offsets", "moved_table"]
 
 ACROSS = 6  # blocks beside each other
 NAMED = 6  # heads with colours of their own; more are thin lines, and their mean a thick one
@@ -103,3 +106,19 @@ def _label(grid: Any, passes: list[int]) -> None:
         axes.set_xlabel("passes")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
         axes.set_xlim(min(passes), max(passes))
+
+
+def moved_table(report: LocalityReport) -> Fitted:
+    """For the terminal: each head's starting offset, the attention there now and before, and where it looks now."""
+    header = ["block, head", "start", "mass there", "was", "offset", "moved", "distance", "entropy", "association"]
+    rows = []
+    for head in report.heads:
+        masses = ["–" if mass is None else f"{mass:.3f}" for mass in (head.start_mass, head.start_mass_before)]
+        moved = "–" if head.moved is None else f"{head.moved:.1f}"
+        measured = [f"{head.distance:.2f}", f"{head.entropy:.2f}", f"{head.association:.3f}"]
+        rows.append([f"{head.block}, {head.head}", _told(head.start), *masses, _told(head.offset), moved, *measured])
+    return Fitted(header, rows)
+
+
+def _told(offset: tuple[int, int] | None) -> str:
+    return "–" if offset is None else f"({offset[0]:+d}, {offset[1]:+d})"
