@@ -77,7 +77,7 @@ def draw_slim(results: dict[str, Any], path: str | Path) -> Path:
     points = [("teacher", teacher["equal"], [teacher["test"]], INK)]
     for index, arm in enumerate(results["arms"]):
         tests = [run["test"] for run in arm["runs"]]
-        points.append((arm["name"], arm["equal"], tests, PALETTE[index % len(PALETTE)]))
+        points.append((arm["name"], arm["equal"], tests, PALETTE[1 + index % (len(PALETTE) - 1)]))
     axes.axhline(teacher["test"], color=INK, linewidth=0.8, linestyle=":")
     for name, speed, tests, color in points:
         mean = sum(tests) / len(tests)
