@@ -66,6 +66,6 @@ def test_moves_as_a_table_of_80_columns() -> None:
     Console(file=stream, width=80).print(moved_table(LocalityReport([known, new], None, 1.5, 0.1)))
     lines = stream.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
-    cells = "0, 1 (+0, -1) 0.125 0.500 (+1, +0) 1.4 1.50 2.25 0.375".split()
+    cells = ["0,", "1", "(+0,", "-1)", "0.125", "0.500", "(+1,", "+0)", "1.4", "1.50", "2.25", "0.375"]
     assert lines[-2].split() == cells
-    assert lines[-1].split() == "11, 10 – – – (+0, +0) – 1.50 2.25 0.375".split()
+    assert lines[-1].split() == ["11,", "10", "–", "–", "–", "(+0,", "+0)", "–", "1.50", "2.25", "0.375"]
