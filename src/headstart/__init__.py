@@ -42,7 +42,16 @@ _PLACES = {
 }
 
 
+# ``import headstart`` is enough for headstart.models.edgevit and the like, too.
+_ROOMS = (
+    "attention", "data", "errors", "evaluation", "initialization", "methods", "models", "positions", "reporting",
+    "specs", "studies", "training",
+)  # fmt: skip
+
+
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = globals()[name] = getattr(importlib.import_module(_PLACES[name]), name)
@@ -50,4 +59,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_ROOMS})

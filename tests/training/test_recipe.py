@@ -42,6 +42,7 @@ def test_a_value_may_hold_an_equals_sign() -> None:
         ("betas=0.9", "recipe key 'betas'"),
         ("passes=none", "recipe key 'passes': expected a valid integer, got None"),
         ("batchsize=3", "unknown recipe key 'batchsize': did you mean 'batch_size'"),
+        ("epochs=3", "unknown recipe key 'epochs': it is called 'passes' here"),
     ],
 )
 def test_bad_assignments_say_what_to_type(assignment: str, message: str) -> None:

@@ -25,6 +25,12 @@ ADDED = (
     "eps", "methods", "permute_patches", "permute_size", "classes", "graph",
 )  # fmt: skip
 Beta = Annotated[float, Field(ge=0, lt=1)]
+SYNONYMS = {
+    "epochs": "passes", "epoch": "passes", "learning_rate": "lr", "batch": "batch_size", "bs": "batch_size",
+    "wd": "weight_decay", "dim": "width", "embed_dim": "width", "num_heads": "heads", "layers": "depth",
+    "patch": "patch_size", "img_size": "image_size", "warmup_epochs": "warmup", "smoothing": "label_smoothing",
+    "clip_grad": "clip", "opt": "optimizer", "initialization": "init", "dtype": "precision", "random_erasing": "erase",
+}  # fmt: skip
 
 
 class Recipe(BaseModel):
@@ -168,6 +174,8 @@ def _readable(error: ValidationError) -> HeadstartError:
     first = error.errors()[0]
     key = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
+        if key in SYNONYMS:
+            return HeadstartError(f"unknown recipe key {key!r}: it is called {SYNONYMS[key]!r} here.")
         return unknown("recipe key", key, Recipe.model_fields)
     expected = first["msg"].replace("Input should be ", "").split(", unable to")[0]
     default = Recipe.model_fields[key].default
