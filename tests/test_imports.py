@@ -11,7 +11,8 @@ HEAVY = ("accelerate", "matplotlib", "timm", "torchvision", "transformers", "typ
 
 
 def test_import_brings_in_no_heavy_library() -> None:
-    code = f"import sys, headstart; headstart.init_, headstart.create_vit; print(*[name for name in {HEAVY!r} if name in sys.modules])"
+    used = "import sys, headstart; headstart.init_, headstart.create_vit"
+    code = f"{used}; print(*[name for name in {HEAVY!r} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == []
 
