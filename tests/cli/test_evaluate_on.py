@@ -20,6 +20,15 @@ def test_a_run_is_evaluated_on_another_dataset(tmp_path: Path) -> None:
     assert (on["dataset"], on["part"], on["images"], on["accuracy"]) == ("digits", "test", 359, result["test_accuracy"])
     assert document["command"] == "headstart evaluate run --on digits --device cpu"
 
+    for last, accuracy in (("digits", on["accuracy"]), (str(tmp_path / "run"), None)):
+        short = CliRunner().invoke(app, ["evaluate", str(tmp_path / "run"), last, "--device", "cpu", "--json"])
+        if accuracy is None:  # a run, named twice
+            assert short.exit_code == 1 and "is named 2 times" in short.stderr
+        else:
+            assert json.loads(short.stdout)["runs"][0]["on"]["accuracy"] == accuracy
+    typed = CliRunner().invoke(app, ["evaluate", str(tmp_path / "run"), "digts"])
+    assert typed.exit_code == 1 and "there is no run folder digts" in typed.stderr
+
     missing = CliRunner().invoke(app, [*words, str(tmp_path / "nowhere.csv")], env={"COLUMNS": "120"})
     assert missing.exit_code == 1
     assert "expected a folder with one folder for each class" in missing.stderr

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 TIMING = "How --throughput times"
 
 Runs = Annotated[
-    list[str], typer.Argument(metavar="RUN...", help="Folders of `headstart train` or `headstart compare`.")
+    list[str],
+    typer.Argument(
+        metavar="RUN... [DATASET]", help="Folders of `headstart train` or `headstart compare`; then, perhaps, as --on."
+    ),
 ]
 On = Annotated[
     str | None,
@@ -85,6 +88,7 @@ def evaluate(
     if threads is not None:
         torch.set_num_threads(threads)
     at = chosen_device(device)
+    runs, on = _parted(runs, on)
     opened = open_runs(runs)
     # A run's own evaluation lies with it; that of several with none of them.
     out = out or (Path(runs[0]) if len(runs) == 1 else Path("runs/evaluation"))
@@ -111,6 +115,17 @@ def evaluate(
             f"the weights do not give the recorded accuracy: {', '.join(wrong)}; the folder's files or the images "
             "are not those of the run, or the library has changed what the model computes."
         )
+
+
+def _parted(runs: list[str], on: str | None) -> tuple[list[str], str | None]:
+    """The runs, and the dataset: that of ``--on``, or the last of ``runs`` where it is one and no folder of a run."""
+    from headstart.data import dataset_names, spec_name
+
+    *others, last = runs
+    if not others or on is not None or any((Path(last) / name).exists() for name in ("config.json", "results.json")):
+        return runs, on
+    known = spec_name(last) in dataset_names() or Path(last).exists()
+    return (others, last) if known else (runs, on)
 
 
 def chosen_device(name: str | None) -> torch.device:
