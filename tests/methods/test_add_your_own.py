@@ -26,7 +26,7 @@ def test_the_page_works_as_it_stands(request: pytest.FixtureRequest, tmp_path: P
         )
         assert done.returncode == 0, done.stderr
         said.append(done.stdout)
-    assert re.search(r"zloss +Keep the logits' log-sum-exp near nought\. +weight=0.0001", said[0])
+    assert re.search(r"zloss +Keep the logits' log-sum-exp near nought\.\s+weight=0.0001", said[0])
     config = json.loads((tmp_path / "runs/zloss/config.json").read_text())["config"]
     assert config["methods"] == ["zloss:weight=0.001"]
     results = json.loads((tmp_path / "runs/with-zloss/results.json").read_text())
