@@ -45,6 +45,8 @@ def test_what_a_path_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ("cifar1O:/data", "unknown dataset 'cifar1O': did you mean 'cifar10'|there is no cifar1O:/data"),
         ("cifar01:/data", "unknown dataset 'cifar01': did you mean 'cifar10'"),
         ("no/such/place", "there is no no/such/place: expected a folder with one folder for each class, a CSV"),
+        ("nowhere/", "there is no folder nowhere/: expected a folder with one folder for each class, a CSV or parquet"),
+        ("./digit", r"there is no \./digit: expected a folder"),
         ("README.docx", r"there is no README\.docx"),
     ],
 )
@@ -52,6 +54,19 @@ def test_what_can_not_be_meant(spec: str, message: str, tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     with pytest.raises(HeadstartError, match=message):
         load_dataset(spec)
+
+
+def test_what_nearly_has_that_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "more/photos").mkdir(parents=True)
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for spec, message in {
+        "photo/": "there is no folder photo/: did you mean photos[?] Expected a folder with",
+        "more/photo": "there is no more/photo: did you mean more/photos[?] Expected",
+        "photo": r"unknown dataset 'photo': Known: .* no folder of that name here either; did you mean photos\?",
+    }.items():
+        with pytest.raises(HeadstartError, match=message):
+            load_dataset(spec)
 
 
 def test_a_single_image_or_another_file(tmp_path: Path, encoded: object) -> None:

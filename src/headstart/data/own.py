@@ -8,9 +8,9 @@ from pathlib import Path
 from headstart.data.formats.folders import read_folders
 from headstart.data.formats.parquet import find_tables, read_tables
 from headstart.data.listing import EXTENSIONS, Listing
-from headstart.data.spec import dataset_names
+from headstart.data.spec import nothing_there
 from headstart.data.tables import read_csv
-from headstart.errors import HeadstartError, unknown
+from headstart.errors import HeadstartError
 
 __all__ = ["own_images"]
 
@@ -35,13 +35,7 @@ def own_images(place: Path, options: Mapping[str, str]) -> Listing:
 
 def _listing(place: Path, options: Mapping[str, str]) -> Listing:
     if not place.exists():
-        if len(place.parts) == 1 and not place.suffix:
-            message = unknown("dataset", str(place), dataset_names())
-            raise HeadstartError(f"{message} There is no folder of that name here either.")
-        raise HeadstartError(
-            f"there is no {place}: expected a folder with one folder for each class, a CSV or parquet file, "
-            "or a name that `headstart data list` shows"
-        )
+        raise nothing_there(str(place))
     if place.is_dir():
         tables = find_tables(place)
         if tables:

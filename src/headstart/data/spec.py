@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from pathlib import Path
 
 from headstart.data.sources import SOURCES
 from headstart.errors import HeadstartError, unknown
 
-__all__ = ["dataset_names", "parse_spec", "spec_name", "spec_place"]
+__all__ = ["dataset_names", "nothing_there", "parse_spec", "spec_name", "spec_place"]
 
 OPTIONS = ("image", "label", "split")
 
@@ -63,7 +64,28 @@ def parse_spec(spec: str) -> tuple[str | None, Path | None, dict[str, str]]:
         raise unknown("dataset", name, dataset_names())
     if not text:
         raise HeadstartError(f"expected the name of a dataset or a path, got {spec!r}")
+    if re.match(r"\.{1,2}/|.*/$", text) and not Path(text).expanduser().exists():
+        raise nothing_there(text)  # written as a path, so no name was meant; a Path keeps no slash to tell it by
     return None, Path(text).expanduser(), options
+
+
+def nothing_there(text: str) -> HeadstartError:
+    """The error for a path, or a name that is no dataset's, at which nothing is; with what nearly has that name."""
+    place = Path(text).expanduser()
+    try:
+        beside = sorted(one.name for one in place.parent.iterdir() if not one.name.startswith("."))
+    except OSError:  # no folder, or one that may not be read
+        beside = []
+    near = [str(place.with_name(name)) for name in difflib.get_close_matches(place.name, beside, n=3, cutoff=0.7)]
+    meant = f"did you mean {' or '.join(near)}?" if near else ""
+    if text == place.name and not place.suffix:
+        here = f"There is no folder of that name here either{f'; {meant}' if meant else '.'}"
+        return HeadstartError(f"{unknown('dataset', text, dataset_names())} {here}")
+    what = "folder " if text.endswith("/") else ""
+    expected = (
+        "a folder with one folder for each class, a CSV or parquet file, or a name that `headstart data list` shows"
+    )
+    return HeadstartError(f"there is no {what}{text}: {f'{meant} Expected' if meant else 'expected'} {expected}")
 
 
 def _without_options(spec: str) -> tuple[str, dict[str, str]]:
