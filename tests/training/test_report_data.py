@@ -21,6 +21,11 @@ def test_a_run_is_told_as_a_comparison_of_one(tiny: Recipe, tmp_path: Path) -> N
     assert folders(tmp_path, told) == {"default": tmp_path}
 
 
+def test_what_a_method_costs_is_told_of_a_run_too(tiny: Recipe, tmp_path: Path) -> None:
+    result = train(tiny.override(["passes=1", "methods=drloc"]), tmp_path)
+    assert read_results(tmp_path)["arms"][0]["runs"][0]["costs"] == result["costs"] != []
+
+
 def test_a_half_trained_run_has_no_test_accuracy(tiny: Recipe, tmp_path: Path) -> None:
     train(tiny, tmp_path)
     for name in ("model.safetensors", "result.json"):

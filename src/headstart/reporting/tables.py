@@ -6,7 +6,7 @@ from typing import Any
 
 from headstart.reporting.fitted import Fitted
 
-__all__ = ["gains", "markdown_table", "measured", "rich_table"]
+__all__ = ["cost_lines", "gains", "markdown_table", "measured", "rich_table"]
 
 
 def table_rows(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -49,10 +49,15 @@ def markdown_table(results: dict[str, Any]) -> str:
     lines = ["| " + " | ".join(header) + " |", "|---|" + "---:|" * (len(header) - 1)]
     lines += ["| " + " | ".join([f"`{row[0]}`", *row[1:]]) + " |" for row in rows]
     lines += ["", _source(results)]
-    costs = [line for arm in results["arms"] for line in arm["runs"][0].get("costs", [])]
+    costs = cost_lines(results)
     if any("in training" in line for line in costs):
-        lines += ["", *(f"* {line}" for line in dict.fromkeys(costs))]
+        lines += ["", *(f"* {line}" for line in costs)]
     return "\n".join(lines)
+
+
+def cost_lines(results: dict[str, Any]) -> list[str]:
+    """What each method adds to a model, and what works beside it in training alone; each line once."""
+    return list(dict.fromkeys(line for arm in results["arms"] for line in arm["runs"][0].get("costs", [])))
 
 
 def _rows_table(results: dict[str, Any]) -> str:

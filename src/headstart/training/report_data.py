@@ -66,6 +66,7 @@ def read_results(folder: str | Path) -> dict[str, Any]:
         "parameters": result.get("parameters"),
         "flops": result.get("flops"),
         "history": history,
+        **({"costs": result["costs"]} if "costs" in result else {}),
         **({"locality": watched} if watched else {}),
     }
     name = "+".join([run.recipe.init, *run.recipe.methods])

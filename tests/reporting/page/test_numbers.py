@@ -25,6 +25,13 @@ def test_a_single_run_has_no_difference(results: dict[str, Any]) -> None:
     assert "difference" not in told and "51.0" in told
 
 
+def test_what_works_beside_a_model_in_training_is_told_once(results: dict[str, Any]) -> None:
+    assert "in training" not in result(results)
+    for arm in results["arms"]:
+        arm["runs"][0]["costs"] = ["bootstrap: 0 M parameters; in training 5 M <beside> it"]
+    assert result(results).count('<p class="note">bootstrap: 0 M parameters; in training 5 M &lt;beside&gt; it</p>') == 1
+
+
 def test_a_half_trained_run_has_no_test_accuracy(results: dict[str, Any]) -> None:
     arm = {**results["arms"][0], "mean": None}
     assert "50.0 % of the validation images are right so far" in result({**results, "arms": [arm]})

@@ -7,7 +7,7 @@ from typing import Any
 
 from headstart.reporting.page.markup import Cell, details, section, table
 from headstart.reporting.page.svg import Series, legend, line_chart, point_chart
-from headstart.reporting.tables import table_rows
+from headstart.reporting.tables import cost_lines, table_rows
 
 __all__ = ["curves", "how", "result", "speed"]
 
@@ -15,7 +15,7 @@ CODE = ("config", "commit", "command")
 
 
 def result(results: dict[str, Any]) -> str:
-    """The table of accuracies with paired differences and intervals, and every run behind it."""
+    """The table of accuracies with paired differences and intervals, what methods cost, and every run behind it."""
     arms = results["arms"]
     if arms[0]["mean"] is None:
         val = _percent(arms[0]["runs"][0]["val"])
@@ -52,7 +52,8 @@ def result(results: dict[str, Any]) -> str:
     ]
     runs_table = table("Accuracy of every run", ["run", "test, %", "validation, %"], each)
     numbers = table(caption, [*columns, *extra], exact, "results")
-    return section("result", "Result", numbers, details("Every run", runs_table))
+    costs = "".join(f'<p class="note">{escape(line)}</p>' for line in cost_lines(results))
+    return section("result", "Result", numbers, costs, details("Every run", runs_table))
 
 
 def how(results: dict[str, Any], facts: dict[str, str]) -> str:
@@ -159,5 +160,6 @@ def _number(value: float | None, scale: float, form: str) -> Cell:
 
 
 def _hardware(hardware: dict[str, Any]) -> str:
-    cpu = f"{hardware.get('cpu')}, {hardware.get('cores')} cores, {hardware.get('threads')} threads"
+    counts = [(hardware.get(what), what[: -1 if hardware.get(what) == 1 else None]) for what in ("cores", "threads")]
+    cpu = ", ".join([str(hardware.get("cpu")), *(f"{count} {what}" for count, what in counts)])
     return f"{hardware['gpu']}; {cpu}" if hardware.get("gpu") else cpu
