@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from headstart.errors import HeadstartError
+from headstart.evaluation.memory_peak import out_of_memory
 
 __all__ = ["Recorded"]
 
@@ -72,6 +73,8 @@ class Recorded:
             with torch.cuda.graph(graph, stream=self.aside, capture_error_mode="thread_local"):
                 self.outputs = self.function(*self.inputs)
         except RuntimeError as error:
+            if out_of_memory(error):  # told by whoever knows the batch
+                raise
             reason = str(error).strip().splitlines()[0]
             raise HeadstartError(
                 f"{self.what} can't be recorded as a CUDA graph ({reason}); use --set graph=false with another --out, "
