@@ -105,6 +105,19 @@ def test_pointing_at_a_patch_shows_its_attention(shown: Any, moments: list[Any],
     assert torch.allclose(shares(shown), expected(1, 0, 2, 1, 10), atol=2e-3)
 
 
+def test_heads_over_training_are_drawn_on_round_numbers(shown: Any) -> None:
+    ticks = shown.evaluate("[0.314, 31.4, 2.06, 9.9, 0.04].map((most) => roundTicks(most).map(([_, text]) => text))")
+    assert ticks == [
+        ["0.0", "0.1", "0.2", "0.3"],
+        ["0", "10", "20", "30"],
+        ["0.0", "0.5", "1.0", "1.5", "2.0"],
+        ["0", "2", "4", "6", "8"],
+        ["0.00", "0.02", "0.04"],
+    ]
+    written = shown.locator("#mass text").all_text_contents()
+    assert written[0] in ("0", "0.0") and "passes" in written
+
+
 def test_the_keyboard_reaches_and_moves_all(shown: Any) -> None:
     reached = []
     shown.locator("#attention select >> nth=1").focus()

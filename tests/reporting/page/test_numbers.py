@@ -20,6 +20,11 @@ def test_the_table_has_the_numbers_of_the_result_file(results: dict[str, Any]) -
     assert runs[::2] == [0.50, 0.52, 0.60, 0.58]
 
 
+def test_a_long_name_is_folded_between_its_parts(results: dict[str, Any]) -> None:
+    results["arms"][1]["name"] = "impulse:sharpness=0.5+drloc, a@b"
+    assert '<th scope="row">impulse<wbr>:sharpness=0.5<wbr>+drloc, a<wbr>@b</th>' in result(results)
+
+
 def test_a_single_run_has_no_difference(results: dict[str, Any]) -> None:
     told = result({**results, "arms": results["arms"][:1]})
     assert "difference" not in told and "51.0" in told
@@ -29,7 +34,9 @@ def test_what_works_beside_a_model_in_training_is_told_once(results: dict[str, A
     assert "in training" not in result(results)
     for arm in results["arms"]:
         arm["runs"][0]["costs"] = ["bootstrap: 0 M parameters; in training 5 M <beside> it"]
-    assert result(results).count('<p class="note">bootstrap: 0 M parameters; in training 5 M &lt;beside&gt; it</p>') == 1
+    assert (
+        result(results).count('<p class="note">bootstrap: 0 M parameters; in training 5 M &lt;beside&gt; it</p>') == 1
+    )
 
 
 def test_a_half_trained_run_has_no_test_accuracy(results: dict[str, Any]) -> None:
@@ -43,6 +50,8 @@ def test_how_it_was_made(results: dict[str, Any]) -> None:
     for words in ("digits, 8×8", "0123456789ab", "0, 1", "a CPU, 2 cores, 2 threads", "f" * 40, "2030-01-02"):
         assert words in told
     assert "Paired &lt;by&gt; seed." in told
+    single = {**results["hardware"], "cores": 1, "threads": 1}
+    assert "a CPU, 1 core, 1 thread<" in how({**results, "hardware": single}, {})
     assert "not noted" in how({**results, "hardware": None, "commit": None}, {})
 
 

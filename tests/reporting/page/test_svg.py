@@ -21,6 +21,11 @@ def test_a_line_says_in_words_what_it_shows() -> None:
     assert "#" not in drawn  # colours are the page's
 
 
+def test_passes_are_counted_in_whole_numbers() -> None:
+    drawn = line_chart([Series("a", [1, 2, 3, 4], *[[0.1, 0.2, 0.3, 0.4]] * 3)], "", "passes", "")
+    assert re.findall(r'text-anchor="middle">([\d.]+)<', drawn) == ["1", "2", "3", "4"]
+
+
 def test_one_pass_is_a_point_and_one_seed_has_no_band() -> None:
     drawn = line_chart([Series("a", [1], [0.5], [0.5], [0.5])], "a point", "passes", "accuracy, %")
     assert "<circle" in drawn and "<polygon" not in drawn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -28,10 +29,15 @@ def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str | Cel
     for row in rows:
         first, *others = (cell if isinstance(cell, Cell) else Cell(cell) for cell in row)
         cells = "".join(cell.html() for cell in others)
-        lines.append(f'<tr><th scope="row">{escape(first.text)}</th>{cells}</tr>')
+        lines.append(f'<tr><th scope="row">{_foldable(first.text)}</th>{cells}</tr>')
     named = f' id="{name}"' if name else ""
     body = f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody>"
     return scrolled(caption, f'<table{named} aria-label="{escape(caption, quote=True)}">{body}</table>')
+
+
+def _foldable(name: str) -> str:
+    """A name that may be folded between its parts, as ``impulse:solver=rotation+drloc`` has them, not within one."""
+    return re.sub(r"(?<=\w)([+:,@])(?=\w)", r"<wbr>\1", escape(name))
 
 
 def scrolled(caption: str, content: str) -> str:

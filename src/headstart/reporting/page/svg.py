@@ -132,7 +132,7 @@ def _svg(frame: _Frame, parts: list[str], told: str, x_label: str, y_label: str)
     ]
     grid += [
         f'<path class="rule" d="M{frame.x(t):.1f} {bottom}v4"/>'
-        f'<text x="{frame.x(t):.1f}" y="{bottom + 17}" text-anchor="middle">{t:,}</text>'
+        f'<text x="{frame.x(t):.1f}" y="{bottom + 17}" text-anchor="middle">{int(t):,}</text>'
         for t in ticks(*frame.x_range)
         if t == int(t)
     ]

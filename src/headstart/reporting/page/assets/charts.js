@@ -10,8 +10,15 @@ function shape(name, attributes, text) {
   return element;
 }
 
-// passes: numbers; lines: for each head its values, null where unknown; write: a value as text.
-function drawHeads(place, passes, lines, chosen, now, write, told) {
+// Round numbers from 0 to at most the given one, three to seven of them, as [number, text].
+function roundTicks(most) {
+  const power = 10 ** Math.floor(Math.log10(most / 3)), step = power * [5, 2, 1].find((factor) => power * factor * 2 <= most);
+  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  return Array.from({ length: Math.floor(most / step + 1e-9) + 1 }, (_, index) => [index * step, (index * step).toFixed(decimals)]);
+}
+
+// passes: numbers; lines: for each head its values, null where unknown; scale: 100 to write shares in percent, else 1.
+function drawHeads(place, passes, lines, chosen, now, scale, told) {
   const width = 420, height = 200, left = 40, right = 16, top = 10, bottom = 36;
   const known = lines.flat().filter((value) => value !== null);
   place.replaceChildren();
@@ -24,10 +31,10 @@ function drawHeads(place, passes, lines, chosen, now, write, told) {
   const x = (pass) => left + ((width - left - right) * (pass - first)) / (last - first);
   const y = (value) => height - bottom - ((height - top - bottom) * value) / most;
   const svg = shape("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": told });
-  for (const share of [0, 0.5, 1]) {
-    const value = (most / 1.05) * share;
+  for (const [number, text] of roundTicks(scale * most)) {
+    const value = number / scale;
     svg.append(shape("path", { class: "rule", d: `M${left} ${y(value)}H${width - right}` }));
-    svg.append(shape("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, write(value)));
+    svg.append(shape("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, text));
   }
   for (const pass of [...new Set([first, Math.round((first + last) / 2), last])]) {
     svg.append(shape("text", { x: x(pass), y: height - 18, "text-anchor": "middle" }, pass));

@@ -93,9 +93,8 @@
       const mine = values[chosen.head], known = (value) => (value === null ? "unknown" : write(value));
       return `${what} of head ${chosen.head} in block ${block}: ${known(mine[0])} at the start, ${known(mine[mine.length - 1])} at the end.`;
     };
-    const whole = (value) => (100 * value).toFixed(value < 0.0995 ? 1 : 0);
-    drawHeads(at("mass"), passes, mass, chosen.head, now, whole, told(mass, percent, "Target mass"));
-    drawHeads(at("distance"), passes, distance, chosen.head, now, patches, told(distance, (v) => `${patches(v)} patches`, "Attention distance"));
+    drawHeads(at("mass"), passes, mass, chosen.head, now, 100, told(mass, percent, "Target mass"));
+    drawHeads(at("distance"), passes, distance, chosen.head, now, 1, told(distance, (v) => `${patches(v)} patches`, "Attention distance"));
     const cell = (kind, text) => Object.assign(document.createElement(kind), { textContent: text });
     const heads = [...mass.keys()], table = at("history"), title = document.createElement("tr");
     title.append(cell("th", "pass"), ...heads.map((h) => cell("th", `head ${h}: mass, %`)), ...heads.map((h) => cell("th", `head ${h}: distance`)));
