@@ -28,7 +28,7 @@ class Cost:
     flops: int
 
     def __str__(self) -> str:
-        return f"{self.parameters / 1e6:.2f} M parameters, {self.flops / 1e9:.3f} GFLOP an image"
+        return f"{_short(self.parameters / 1e6, 2)} M parameters, {_short(self.flops / 1e9, 3)} GFLOP an image"
 
 
 def cost(model: nn.Module, image_shape: tuple[int, int, int]) -> Cost:
@@ -44,3 +44,8 @@ def cost(model: nn.Module, image_shape: tuple[int, int, int]) -> Cost:
     with evaluating(model), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         model(images)
     return Cost(sum(parameter.numel() for parameter in model.parameters()), counter.get_total_flops() // 2)
+
+
+def _short(value: float, digits: int) -> str:
+    """So many decimals; of less than a tenth the first two figures, so that a small model doesn't cost 0.000."""
+    return f"{value:.{digits}f}" if value >= 0.1 else f"{value:.2g}"
