@@ -30,5 +30,5 @@ def test_a_run_is_evaluated_on_another_dataset(tmp_path: Path) -> None:
     assert typed.exit_code == 1 and "there is no run folder digts" in typed.stderr
 
     missing = CliRunner().invoke(app, [*words, str(tmp_path / "nowhere.csv")], env={"COLUMNS": "120"})
-    assert missing.exit_code == 1
+    assert (missing.exit_code, missing.stdout) == (1, "")  # told before anything is computed
     assert "expected a folder with one folder for each class" in missing.stderr

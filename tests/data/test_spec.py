@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from headstart.data import load_dataset, spec_name, spec_place
-from headstart.data.spec import parse_spec
+from headstart.data.spec import expect_there, parse_spec
 from headstart.errors import HeadstartError
 
 
@@ -67,6 +67,14 @@ def test_what_nearly_has_that_name_is_told(tmp_path: Path, monkeypatch: pytest.M
     }.items():
         with pytest.raises(HeadstartError, match=message):
             load_dataset(spec)
+
+
+def test_what_is_there_is_known_before_it_is_read(tmp_path: Path) -> None:
+    for spec in ("digits", "cifar10", "cifar10:/nowhere", str(tmp_path)):
+        expect_there(spec)
+    for spec in ("digts", str(tmp_path / "a.csv"), f"{tmp_path}/a.parquet:label=kind"):
+        with pytest.raises(HeadstartError, match=r"unknown dataset 'digts'|there is no .*/a\."):
+            expect_there(spec)
 
 
 def test_a_single_image_or_another_file(tmp_path: Path, encoded: object) -> None:

@@ -190,4 +190,4 @@ def _notes(shown: Console, results: dict[str, Any]) -> None:
         shown.print(words, style="yellow", markup=False, highlight=False, soft_wrap=True)
     for arm in results["arms"]:
         for note in arm["runs"][0]["notes"]:
-            shown.print(f"{arm['name']}: {note}", style="dim", markup=False, highlight=False)
+            shown.print(f"{arm['name']}: {note}", style="dim", markup=False, highlight=False, soft_wrap=True)

@@ -81,6 +81,7 @@ def evaluate(
     """Check what runs recorded against their weights, count their size, and measure how fast they are."""
     import torch
 
+    from headstart.data.spec import expect_there
     from headstart.training.opening import open_runs
 
     timed = ways_to_time(throughput, batch, precision, compile_, onnx, seconds)
@@ -89,6 +90,8 @@ def evaluate(
         torch.set_num_threads(threads)
     at = chosen_device(device)
     runs, on = _parted(runs, on)
+    if on is not None:
+        expect_there(on)
     opened = open_runs(runs)
     # A run's own evaluation lies with it; that of several with none of them.
     out = out or (Path(runs[0]) if len(runs) == 1 else Path("runs/evaluation"))

@@ -68,5 +68,5 @@ def export(
     document = {"folder": str(made.folder), "files": files, "differences": made.differences, "images": made.images}
     if push is not None:
         document["pushed"] = push_to_hub(made.folder, push, made.files, private=private)
-        shown.print(f"pushed: {document['pushed']}", markup=False)
+        shown.print(f"pushed: {document['pushed']}", markup=False, highlight=False, soft_wrap=True)
     print_json(document)

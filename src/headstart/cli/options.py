@@ -97,7 +97,11 @@ def chosen_recipe(dataset: str, name: str | None, given: dict[str, Any], assignm
     advice = recipe_for(spec, changes)
     if advice.reasons:
         shown = console()
-        shown.print(f"recommended for {advice.recipe.dataset_name} (change any of it with --set):", highlight=False)
+        shown.print(
+            f"recommended for {advice.recipe.dataset_name} (change any of it with --set):",
+            markup=False,
+            highlight=False,
+        )
         for reason in advice.reasons:
             shown.print(f"  {reason}", style="cyan", markup=False, highlight=False, soft_wrap=True)
     return advice.recipe

@@ -73,7 +73,8 @@ def train(
     )
     answer().print(
         f"test accuracy [bold]{result['test_accuracy']:.1%}[/], val {result['val_accuracy']:.1%}, "
-        f"{result['seconds']:.0f} s, {result['images_per_second']:,.0f} images/s"
+        f"{result['seconds']:.0f} s, {result['images_per_second']:,.0f} images/s",
+        highlight=False,
     )
     pages = []
     if leading():

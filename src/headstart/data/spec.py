@@ -9,7 +9,7 @@ from pathlib import Path
 from headstart.data.sources import SOURCES
 from headstart.errors import HeadstartError, unknown
 
-__all__ = ["dataset_names", "nothing_there", "parse_spec", "spec_name", "spec_place"]
+__all__ = ["dataset_names", "expect_there", "nothing_there", "parse_spec", "spec_name", "spec_place"]
 
 OPTIONS = ("image", "label", "split")
 
@@ -67,6 +67,13 @@ def parse_spec(spec: str) -> tuple[str | None, Path | None, dict[str, str]]:
     if re.match(r"\.{1,2}/|.*/$", text) and not Path(text).expanduser().exists():
         raise nothing_there(text)  # written as a path, so no name was meant; a Path keeps no slash to tell it by
     return None, Path(text).expanduser(), options
+
+
+def expect_there(spec: str) -> None:
+    """Raise, before anything takes its time, where a spec names a dataset that is not known or a path with nothing."""
+    name, place, _ = parse_spec(spec)
+    if name is None and place is not None and not place.exists():
+        raise nothing_there(str(place))
 
 
 def nothing_there(text: str) -> HeadstartError:
