@@ -19,6 +19,10 @@ def test_override_gives_each_key_its_own_type() -> None:
     assert recipe.clip is None
 
 
+def test_none_is_a_word_of_some_keys() -> None:
+    assert Recipe(augment="randaugment").override(["augment=none"]).augment == "none"
+
+
 def test_a_value_may_hold_an_equals_sign() -> None:
     assert Recipe().override(["init=impulse:sharpness=0.5"]).init == "impulse:sharpness=0.5"
 

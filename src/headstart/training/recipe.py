@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -138,7 +138,7 @@ class Recipe(BaseModel):
             if key in ("betas", "methods"):
                 parts = [part.strip() for part in text.strip("()[]").split(",")]
                 values[key] = [] if parts in (["none"], [""]) else parts
-            elif text.lower() == "none":
+            elif text.lower() == "none" and not _means_none(key):
                 values[key] = None
         own = {"width": None, "depth": None, "heads": None} if values.get("model", self.model) != self.model else {}
         return Recipe(**{**self.model_dump(), **own, **values})
@@ -161,6 +161,11 @@ class Recipe(BaseModel):
     def config_hash(self) -> str:
         """First 12 hex digits of the SHA-256 of the canonical JSON of :meth:`portable`."""
         return config_hash(self.portable())
+
+
+def _means_none(key: str) -> bool:
+    """Whether "none" is one of the key's own words, as for ``augment``."""
+    return key in Recipe.model_fields and "none" in get_args(Recipe.model_fields[key].annotation)
 
 
 def config_hash(config: dict[str, Any]) -> str:
