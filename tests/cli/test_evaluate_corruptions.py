@@ -28,7 +28,7 @@ def test_a_comparison_is_told_with_all_its_seeds(folder: Path) -> None:
         "12 test images of 8×8, 15 corruptions, generated with the parameters of CIFAR-C, frost made up"
         in result.output
     )
-    assert "difference to default" in result.output and "jpeg_compression" in result.output
+    assert all(told in result.output for told in ("difference to default", "error, %", "jpeg_compression"))
     assert (folder / "corruptions.png").exists() and (folder / "mimetic" / "seed-6" / "corruptions.json").exists()
     document = json.loads((folder / "evaluation.json").read_text())
     assert [arm["seeds"] for arm in document["corruptions"]["arms"]] == [[5, 6], [5, 6]]

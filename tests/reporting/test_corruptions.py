@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from headstart.reporting.corruptions import corruption_markdown, corruption_tables, draw_corruptions
+from headstart.reporting.corruptions import corruption_markdown, corruption_tables, draw_corruptions, heading
 
 
 def value(
@@ -16,7 +16,8 @@ def value(
 
 
 def arm(name: str, corrupted: dict[str, Any], gap: dict[str, Any]) -> dict[str, Any]:
-    measures = {"clean_accuracy": value(0.9, 0.01), "corruption_accuracy": corrupted, "gap": gap}
+    measures: dict[str, Any] = {"clean_accuracy": value(0.9, 0.01), "corruption_accuracy": corrupted, "gap": gap}
+    measures["corruption_error"] = value(1 - corrupted["mean"], corrupted["sd"])
     measures |= {"clean_ece": value(0.05), "corruption_ece": value(0.15), "mce": None, "relative_mce": None}
     by_corruption = {"fog": value(0.6, 0.02), "snow": value(0.5, 0.03)}
     cells = {"fog": [0.7, 0.5], "snow": [0.55, 0.45]}
@@ -43,7 +44,7 @@ def summary() -> dict[str, Any]:
 def test_markdown_of_arms(summary: dict[str, Any]) -> None:
     text = corruption_markdown(summary)
     assert "| `impulse` | 90.0 ± 1.0 | 62.0 ± 1.0 | +7.0 [+1.0, +13.0] | 2 |" in text
-    assert "| `impulse` | 28.0 ± 1.0 | −7.0 [−20.0, +6.0] | 5.0 | 15.0 |" in text
+    assert "| `impulse` | 38.0 ± 1.0 | 28.0 ± 1.0 | −7.0 [−20.0, +6.0] | 5.0 | 15.0 |" in text
     assert "| `fog` | 60.0 ± 2.0 | 60.0 ± 2.0 |" in text and "mCE" not in text
     assert text.endswith(
         "2,000 test images of 32×32, 2 corruptions, generated with the parameters of CIFAR-C; not the published files."
@@ -59,6 +60,12 @@ def test_one_arm_shows_every_severity(summary: dict[str, Any]) -> None:
     )
     assert "mCE, % | relative mCE, %" in text and "70.0 | 90.0" in text and "difference" not in text
     assert text.endswith("the published ImageNet-C files.")
+
+
+def test_a_picture_by_itself_tells_generated_from_published(summary: dict[str, Any]) -> None:
+    assert heading(summary) == "2,000 test images of 32×32, generated as for CIFAR-C"
+    summary |= {"source": "published", "suite": "imagenet-c", "pixels": [224, 224]}
+    assert heading(summary) == "2,000 test images of 224×224, published ImageNet-C files"
 
 
 def test_made_frost_is_told(summary: dict[str, Any]) -> None:

@@ -67,7 +67,7 @@ def corruption_section(
     options: CorruptionOptions,
 ) -> list[Path]:
     """``corruptions`` in the document: all arms and seeds in ``folders``; tables, and a heat map in ``out``."""
-    from headstart.reporting.corruptions import corruption_tables, draw_corruptions, of_what
+    from headstart.reporting.corruptions import corruption_tables, draw_corruptions, heading, of_what
     from headstart.training.corruption_arms import corruption_arms, corruption_runs
 
     runs = corruption_runs(folders)
@@ -84,4 +84,4 @@ def corruption_section(
         shown.print(table)
         shown.print()
     shown.print(of_what(summary), style="dim", markup=False, highlight=False, soft_wrap=True)
-    return [draw_corruptions(summary, out / "corruptions.png", of_what(summary).split(",")[0])]
+    return [draw_corruptions(summary, out / "corruptions.png", heading(summary))]

@@ -12,11 +12,12 @@ from headstart.reporting.style import MAPS, save_figure, styled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["corruption_markdown", "corruption_tables", "draw_corruptions"]
+__all__ = ["corruption_markdown", "corruption_tables", "draw_corruptions", "heading", "of_what"]
 
 TITLES = {
     "clean_accuracy": "clean, %",
     "corruption_accuracy": "corrupted, %",
+    "corruption_error": "mean error, %",
     "gap": "gap, points",
     "clean_ece": "ECE clean, %",
     "corruption_ece": "ECE corrupted, %",
@@ -24,7 +25,7 @@ TITLES = {
     "relative_mce": "relative mCE, %",
 }
 KEPT = ("clean_accuracy", "corruption_accuracy")
-LOST = ("gap", "clean_ece", "corruption_ece", "mce", "relative_mce")
+LOST = ("corruption_error", "gap", "clean_ece", "corruption_ece", "mce", "relative_mce")
 
 Rows = tuple[list[str], list[list[str]]]
 
@@ -36,7 +37,10 @@ def kept_rows(summary: dict[str, Any]) -> Rows:
 
 
 def lost_rows(summary: dict[str, Any]) -> Rows:
-    """An arm a row: what corruption costs, and its difference to the first arm; calibration; mCE where there is one."""
+    """An arm a row: the mean error, un-normalised; what corruption costs, its difference to the first arm; calibration.
+
+    ImageNet-C has its mCE beside.
+    """
     return _measure_rows(summary, LOST, "gap")
 
 
@@ -90,6 +94,14 @@ def corruption_tables(summary: dict[str, Any]) -> list[Fitted]:
     return [Fitted(header, rows) for header, rows in (kept_rows(summary), lost_rows(summary), kind_rows(summary))]
 
 
+def heading(summary: dict[str, Any]) -> str:
+    """Whose images these are in half a line, for a picture that goes about by itself: made here, or published."""
+    height, width = summary["pixels"]
+    kind = "CIFAR-C" if summary["suite"] == "cifar-c" else "ImageNet-C"
+    source = f"published {kind} files" if summary["source"] == "published" else f"generated as for {kind}"
+    return f"{summary['images']:,} test images of {height}×{width}, {source}"
+
+
 def of_what(summary: dict[str, Any]) -> str:
     """Whose images and parameters these are, in a sentence or two."""
     height, width = summary["pixels"]
@@ -123,7 +135,7 @@ def draw_corruptions(summary: dict[str, Any], path: str | Path, title: str = "")
                 ink = "white" if value < 0.6 else "black"
                 axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", color=ink, fontsize=7)
         axes.set_xticks(range(across), [str(severity) for severity in summary["severities"]], fontsize=8)
-        axes.set_yticks(range(down), [name.replace("_", " ") for name in names], fontsize=8)
+        axes.set_yticks(range(down), [_row_name(name, summary["frost"]) for name in names], fontsize=8)
         axes.tick_params(length=0)
         clean = f"clean {_spread(arm['measures']['clean_accuracy'])}"
         axes.set_title(f"{_short(arm['name'])}\n{clean}", fontsize=8)
@@ -141,6 +153,10 @@ def _scale(figure: Figure, drawn: Any, panels: Any) -> None:
     bar = figure.colorbar(drawn, ax=list(panels), format=PercentFormatter(xmax=1, decimals=0), fraction=0.04, pad=0.02)
     bar.ax.tick_params(labelsize=7)
     bar.set_label("accuracy", fontsize=8)
+
+
+def _row_name(name: str, frost: str) -> str:
+    return "frost (made up)" if name == "frost" and frost == "made" else name.replace("_", " ")
 
 
 def _short(name: str) -> str:

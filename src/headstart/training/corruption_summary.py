@@ -14,6 +14,7 @@ __all__ = ["MEASURES", "corruption_summary"]
 MEASURES = (
     "clean_accuracy",
     "corruption_accuracy",
+    "corruption_error",
     "gap",
     "clean_ece",
     "corruption_ece",
