@@ -59,6 +59,13 @@ def test_an_export_that_disagrees_does_not_stay(folder: Path, tmp_path: Path, mo
         export(folder, tmp_path)
     assert not list(tmp_path.iterdir())
 
+    def broken(*_: object) -> list[Path]:
+        raise ModuleNotFoundError("Could not import module 'BeitModel'.\nmore")
+
+    monkeypatch.setitem(exporting.FORMATS, "safetensors", exporting._Format(broken, one.read))
+    with pytest.raises(HeadstartError, match="for safetensors needs can't be imported: Could not import module 'Beit"):
+        export(folder, tmp_path)
+
     def old(_: Path) -> None:
         raise RuntimeError("unknown source\nmore")
 

@@ -17,7 +17,7 @@ def find_images(places: Iterable[str | Path]) -> list[Path]:
 
     A file is taken whatever its name is; of a folder, and the folders in it, all files with the ending of an image,
     sorted; a pattern (``*``, ``?``, ``[…]``, ``**`` for any number of folders) may match both. Hidden files are left
-    out unless named.
+    out unless named. What is there under the very name that was typed is that, brackets and all.
 
     Raises:
         HeadstartError: when nothing is there, or a folder holds no image.
@@ -27,7 +27,7 @@ def find_images(places: Iterable[str | Path]) -> list[Path]:
         if Path(place).exists():
             matches = [place]
         else:
-            matches = sorted(glob.glob(place, recursive=True))
+            matches = sorted(glob.glob(_pattern(place), recursive=True))
         if not matches:
             kind = "nothing matches" if glob.has_magic(place) else "there is no"
             raise HeadstartError(f"{kind} {place}: expected image files, folders of them, or a pattern like '*.jpg'.")
@@ -36,6 +36,13 @@ def find_images(places: Iterable[str | Path]) -> list[Path]:
             raise HeadstartError(f"{place} holds no image: expected files ending in {', '.join(sorted(EXTENSIONS))}.")
         found.update(dict.fromkeys(files))
     return list(found)
+
+
+def _pattern(place: str) -> str:
+    """``place`` with the signs of a pattern made letters in the names of folders that are there."""
+    path = Path(place)
+    there = next((parent for parent in path.parents if parent.exists()), Path())
+    return str(Path(glob.escape(str(there))) / path.relative_to(there))
 
 
 def _files(path: Path, *, named: bool) -> list[Path]:

@@ -119,11 +119,22 @@ def export(
     files: list[Path] = []
     differences: dict[str, float] = {}
     for name in chosen:
-        files += FORMATS[name].save(out, predictor)
+        files += _saved(name, out, predictor)
         differences[name] = _compared(name, out, files, predictor, pictures)
     card = model_card(opened, predictor.facts, read_json(folder / "result.json"), differences, len(pictures))
     write_atomically(out / "README.md", card.encode())
     return Exported(out, tuple(sorted({file.name for file in files} | {"README.md"})), differences, len(pictures))
+
+
+def _saved(name: str, out: Path, predictor: Predictor) -> list[Path]:
+    try:
+        return FORMATS[name].save(out, predictor)
+    except ImportError as error:  # a library that is there and can't be imported
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise HeadstartError(
+            f"a library that the export for {name} needs can't be imported: {reason} Often torchvision is one for "
+            'another PyTorch (python -c "import torchvision" says so); install the two together.'
+        ) from error
 
 
 def _compared(name: str, out: Path, files: list[Path], predictor: Predictor, pictures: Tensor) -> float:
