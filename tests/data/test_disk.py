@@ -50,6 +50,12 @@ def test_what_a_disk_refuses_is_one_error(tmp_path: Path, number: int, message: 
         raise OSError(number, "as the system says it")
 
 
+def test_the_way_to_another_folder_is_the_callers(tmp_path: Path) -> None:
+    message = "can't be written to .*: name with --out a file in a folder that can"
+    with pytest.raises(HeadstartError, match=message), writing(tmp_path, "name with --out a file in"):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+
 def test_other_failures_stay_what_they_are(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError), writing(tmp_path):
         raise IsADirectoryError(errno.EISDIR, "x")

@@ -1,16 +1,20 @@
+import errno
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 from headstart.errors import HeadstartError
-from headstart.training import Recipe, load_run, train
+from headstart.training import Recipe, calibrating, load_run, train
 from headstart.training.calibrating import calibrated, fit_facts, kept_facts, logits_of
 
 
-def test_the_temperature_of_a_run_is_fitted_once_and_belongs_to_its_weights(tiny: Recipe, tmp_path: Path) -> None:
+def test_the_temperature_of_a_run_is_fitted_once_and_belongs_to_its_weights(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     result = train(tiny.override(["passes=1"]), tmp_path)
     assert kept_facts(tmp_path) is None
     run = load_run(tmp_path)
@@ -24,6 +28,14 @@ def test_the_temperature_of_a_run_is_fitted_once_and_belongs_to_its_weights(tiny
         scaled = logits.double() / (t * facts.temperature)
         assert float(F.cross_entropy(scaled, labels)) >= facts.nll[1] - 1e-9
     assert kept_facts(tmp_path) == facts == fit_facts(run)
+
+    (tmp_path / "calibration.json").unlink()
+    for error in (OSError(errno.EROFS, "Read-only file system"), HeadstartError("the disk is full")):
+        monkeypatch.setattr(calibrating, "write_json", Mock(side_effect=error))
+        assert calibrated(run, tmp_path) == facts
+    assert kept_facts(tmp_path) is None
+    monkeypatch.undo()
+    calibrated(run, tmp_path)
 
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(weights.read_bytes() + b" ")

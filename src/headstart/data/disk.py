@@ -28,18 +28,21 @@ def data_root(root: Path | None = None) -> Path:
 
 
 @contextmanager
-def writing(place: Path) -> Iterator[None]:
-    """Turn what a disk may answer to a write below ``place`` into a :class:`HeadstartError`."""
+def writing(place: Path, instead: str = "set HEADSTART_DATA to") -> Iterator[None]:
+    """Turn what a disk may answer to a write below ``place`` into a :class:`HeadstartError`.
+
+    ``instead`` says how to choose another folder.
+    """
     try:
         yield
     except OSError as error:
         if error.errno in FULL:
             raise HeadstartError(
-                f"no space left to write in {place}: free some, or set HEADSTART_DATA to a folder on another disk"
+                f"no space left to write in {place}: free some, or {instead} a folder on another disk"
             ) from error
         if error.errno in REFUSED:
             raise HeadstartError(
-                f"{place} can't be written to ({error.strerror}): set HEADSTART_DATA to a folder that can"
+                f"{place} can't be written to ({error.strerror}): {instead} a folder that can"
             ) from error
         raise
 

@@ -54,7 +54,7 @@ def contact_sheet(found: Collection, *, columns: int = 12, rows: int = 40, part:
 def save_sheet(sheet: Image.Image, path: Path) -> Path:
     """Write a PNG, whole or not at all."""
     part = path.with_name(f".{path.name}.part")
-    with writing(path.parent):
+    with writing(path.parent.absolute(), "name with --out a file in"):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             sheet.save(part, "PNG")

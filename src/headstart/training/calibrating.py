@@ -65,7 +65,8 @@ def calibrated(run: Run, folder: Path) -> Facts:
         return kept
     facts = fit_facts(run)
     if run.finished:
-        with contextlib.suppress(PermissionError):  # a folder that may only be read is used all the same
+        # A folder that may only be read, on a disk that is full or read-only, is used all the same.
+        with contextlib.suppress(OSError, HeadstartError):
             write_json(folder / NAME, {"format": FORMAT, "weights": _digest(folder), **facts.to_json()})
     return facts
 
