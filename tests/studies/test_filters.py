@@ -1,3 +1,4 @@
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,12 @@ def test_one_seed_has_no_spread(tmp_path: Path) -> None:
     row = results["rows"][1]
     assert "±" not in row["test accuracy, %"] and "[" not in row["difference to learned [95 % interval]"]
     assert draw_filters(results, tmp_path / "again.png").exists()
+
+
+def test_the_terminal_names_kernel_and_filters_in_one_column(tmp_path: Path) -> None:
+    shown = Console(width=80, record=True, file=io.StringIO())
+    study.run(Request(tmp_path, 1, True, ("filters=learned,impulse:frozen=False",), Console(quiet=True), shown))
+    assert "3×3 impulse:frozen=False  " in shown.export_text()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from headstart.cli import app
 from headstart.errors import HeadstartError
 from headstart.studies import STUDIES, Request, Study
-from headstart.studies.study import register
+from headstart.studies.study import register, shown
 
 
 def request(*settings: str) -> Request:
@@ -52,3 +52,8 @@ def test_studies_are_listed_run_and_missed(tmp_path: Path) -> None:
         assert missed.exit_code == 1 and "unknown study 'toi': did you mean 'toy'" in missed.output
     finally:
         del STUDIES["toy"]
+
+
+def test_the_terminal_has_no_marks_of_markdown() -> None:
+    table = shown([{"model": "`default`", "n": 3, "left": 1}], {"left"})
+    assert table.header == ["model", "n"] and table.rows == [["default", "3"]]

@@ -22,7 +22,8 @@ __all__ = ["run"]
 # Learned and not, and last what a structured initialization does: starts from shifts and goes on learning.
 FILTERS = ("learned", "random", "impulse", "gaussian", "box", "impulse:frozen=False")
 KERNELS = (3, 5, 8)
-UNSHOWN = ("trained", "n", "filters moved by", "stable rank", "different filters")  # wide; results.json has them
+# Wide, or in the name; results.json has them.
+UNSHOWN = ("kernel", "trained", "n", "filters moved by", "stable rank", "different filters")
 
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {
@@ -97,7 +98,8 @@ def run(request: Request) -> dict[str, Any]:
     if leading():
         write_json(request.out / "results.json", results)
         draw_filters(results, request.out / "filters.png")
-        request.show(shown(results["rows"], UNSHOWN))
+        named = [{**row, "filters": f"{row['kernel']}×{row['kernel']} {row['filters']}"} for row in results["rows"]]
+        request.show(shown(named, UNSHOWN))
     return results
 
 

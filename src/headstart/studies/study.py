@@ -126,6 +126,6 @@ def provenance() -> dict[str, Any]:
 
 
 def shown(rows: Sequence[Mapping[str, Any]], leave_out: Collection[str] = ()) -> Fitted:
-    """The rows as a table for the terminal, without the columns that are left out."""
+    """The rows as a table for the terminal, without the columns that are left out and the marks that Markdown wants."""
     titles = [title for title in rows[0] if title not in leave_out]
-    return Fitted(titles, [[str(row[title]) for title in titles] for row in rows])
+    return Fitted(titles, [[str(row[title]).strip("`") for title in titles] for row in rows])
