@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from headstart.data import spec_name
 from headstart.errors import HeadstartError, unknown
@@ -16,9 +16,6 @@ from headstart.training import Recipe, compare
 from headstart.training.corruption_arms import CorruptionOptions, corruption_arms, corruption_runs
 from headstart.training.files import write_json
 from headstart.training.processes import leading
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["run"]
 

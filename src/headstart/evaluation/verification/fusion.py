@@ -44,7 +44,7 @@ def fit_fusion(scores: Tensor, genuine: Tensor, *, learned_on: Iterable[str], us
     the same total weight: the prior odds are then 1, and s is a log-likelihood ratio. Scores are standardised for the
     solver and the result is written for scores as they come. Deterministic.
 
-    Section 10's sibling papers fuse so; whether 2407.19472 does is not known to us.
+    Sibling papers of 2407.19472 (2510.26282, 2311.01237) fuse so; whether it does is not known to us.
 
     Args:
         scores: (n, K), similarities of development pairs.
