@@ -51,7 +51,7 @@ def test_the_classes_left_out_are_verified_and_fused(compared: Path, tmp_path: P
 
 def test_a_named_layer_and_distance_need_no_development(compared: Path) -> None:
     run = compared / "default" / "seed-1"
-    code, output = said(run, "--layer", "blocks.1", "--distance", "chi2", "--json")
+    code, output = said(run, "--layer", "blocks.1", "--distance", "chi2", "--device", "cpu", "--json")
     document = json.loads(output)
     assert code == 0 and document["development"] == [] and document["test"] == ["5", "6", "7", "8", "9"]
     assert (document["runs"][0]["layer"], document["runs"][0]["distance"]) == ("blocks.1", "chi2")
@@ -74,6 +74,7 @@ def test_what_can_not_be_verified_is_told(compared: Path, all_seen: Path) -> Non
         ([run, "--layer", "block.1"], "unknown layer of VisionTransformer 'block.1': did you mean 'blocks.1'"),
         ([run, "--distance", "euclid"], "unknown distance 'euclid'"),
         ([run, "--pool", "class"], "layer 'blocks.0' has no class token"),
+        ([run, "--device", "gpu"], "unknown device 'gpu'"),
     ):
         code, output = said(*words)
         assert code == (2 if "--fuse" in words else 1) and message in output, (words, output)

@@ -11,6 +11,7 @@ import typer
 
 from headstart.cli.common import UsageError, command
 from headstart.cli.completion import dataset_names
+from headstart.cli.evaluate import Device, chosen_device
 from headstart.cli.speaking import answer, console, print_json, show_paths
 from headstart.cli.verify_groups import verified_groups
 
@@ -43,6 +44,7 @@ def verify(
     per_identity: Annotated[
         int | None, typer.Option("--per-identity", min=2, metavar="N", help="Images of each (default: at most 200).")
     ] = None,
+    device: Device = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="For verification.json and pictures.")
     ] = None,
@@ -52,6 +54,7 @@ def verify(
     from headstart.evaluation.verification import fuse as fuse_entries
     from headstart.training.opening import open_runs
 
+    at = chosen_device(device)
     opened = open_runs(runs)
     if fuse and len(opened) < 2:
         raise UsageError("--fuse takes two runs or more; name another run.")
@@ -60,7 +63,7 @@ def verify(
     chosen_by, test = verified_groups(opened, dataset, development, choosing, per_identity)
     entries = [
         enter(
-            Contender(one.name, one.run.model, one.run.normalize),
+            Contender(one.name, one.run.model.to(at), one.run.normalize),
             test,
             chosen_by,
             layer=None if layer == "all" else layer,
