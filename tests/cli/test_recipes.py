@@ -19,6 +19,15 @@ def test_every_recipe_is_listed_with_what_it_is_for_and_its_command(monkeypatch:
     assert "--recipe NAME" in result.output
 
 
+def test_a_command_is_one_line_to_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    command = "headstart compare cifar10 --recipe cifar10_small --init default,mimetic,impulse --seeds 3"
+    assert f"  {command}" in CliRunner().invoke(app, ["recipes"]).output.splitlines()
+    shown = CliRunner().invoke(app, ["recipes", "cifar10_small"]).output.splitlines()
+    assert f"Command: {command}" in shown
+    assert all(len(line) <= 60 for line in shown if line != f"Command: {command}")
+
+
 def test_one_recipe_is_shown_in_full_and_every_key_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     result = CliRunner().invoke(app, ["recipes", "structured_224"])

@@ -21,7 +21,7 @@ def test_runs_and_comparisons_are_opened_with_what_they_recorded(tiny: Recipe, t
 
     shutil.copytree(tmp_path / "run", tmp_path / "more/run")
     names = [one.name for one in open_runs([tmp_path / "run", tmp_path / "more/run"])]
-    assert names == [f"{tmp_path.name}/run: run", "more/run: run"]
+    assert names == [f"{tmp_path.name}/run", "more/run"]
 
     shutil.rmtree(tmp_path / "both/mimetic")
     with pytest.raises(HeadstartError, match=r"has results of mimetic, but its run .* is gone; run it again"):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headstart.cli.common import command
 from headstart.cli.completion import recipe_names
 from headstart.cli.speaking import answer, console, listing, print_json
+
+if TYPE_CHECKING:
+    from headstart.training import Recipe
 
 __all__ = ["recipes"]
 
@@ -28,8 +32,10 @@ def recipes(
         recipe = named_recipe(name)
         values = recipe.model_dump(mode="json")
         shown = answer()
-        shown.print(_plain(inspect.getdoc(RECIPES[name])), markup=False, highlight=False)
-        shown.print()
+        for part in _parts(RECIPES[name]):
+            # A command is one line, to be copied, so without the full stop behind it.
+            text = part.replace("``.", "").replace("``", "")
+            shown.print(f"{text}\n", markup=False, highlight=False, soft_wrap=part.startswith("Command:"))
         for key, value in values.items():
             text = ",".join(map(str, value)) if isinstance(value, list) else str(value).lower()
             shown.print(f"  {key}={text}", markup=False, highlight=False, soft_wrap=True)
@@ -37,11 +43,12 @@ def recipes(
         return
     document = []
     for name, make in sorted(RECIPES.items()):
-        # A docstring's first paragraph says what; a later one begins with "Command:".
-        what, *rest = (" ".join(part.split()) for part in (inspect.getdoc(make) or "").split("\n\n"))
+        what, *rest = _parts(make)
         run = next((part.partition("``")[2].partition("``")[0] for part in rest if part.startswith("Command:")), "")
         document.append({"name": name, "what": what, "command": run})
-    answer().print(listing((one["name"], one["what"], one["command"]) for one in document))
+    for one in document:
+        answer().print(listing([(one["name"].ljust(max(map(len, RECIPES))), one["what"], "")]))
+        answer().print(f"  {one['command']}", style="cyan", markup=False, highlight=False, soft_wrap=True)
     print_json({"recipes": document})
     console().print(
         "\nUse one with --recipe NAME, and change any of it with --set KEY=VALUE; "
@@ -51,5 +58,6 @@ def recipes(
     )
 
 
-def _plain(text: str | None) -> str:
-    return (text or "").replace("``", "")
+def _parts(make: Callable[[], Recipe]) -> list[str]:
+    """The paragraphs of a recipe's docstring, each in a line: what it is for, then one that begins with "Command:" …"""
+    return [" ".join(part.split()) for part in (inspect.getdoc(make) or "").split("\n\n")]

@@ -89,7 +89,7 @@ def print_json(document: dict[str, Any]) -> None:
 
 
 def listing(entries: Iterable[tuple[str, str, str]]) -> Table:
-    """Names, and beside each what it is, and a line more in another style: for things that words are needed for."""
+    """Names, beside each what it is, and perhaps a line more in another style: for things that need words."""
     from rich.table import Table
     from rich.text import Text
 
@@ -98,7 +98,8 @@ def listing(entries: Iterable[tuple[str, str, str]]) -> Table:
     table.add_column(overflow="fold")
     for name, what, more in entries:
         table.add_row(Text(name, "bold"), Text(what))
-        table.add_row("", Text(more, "cyan"))
+        if more:
+            table.add_row("", Text(more, "cyan"))
     return table
 
 

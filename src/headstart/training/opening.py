@@ -49,9 +49,8 @@ def open_runs(folders: Sequence[str | Path]) -> list[Opened]:
             raise HeadstartError(f"{place} is named {places.count(place)} times; once is enough.")
     opened = [(place, one) for place in places for one in _open(place)]
     names = [one.name for _, one in opened]
-    # Runs of the same name are told apart by where they lie.
     return [
-        one if names.count(one.name) == 1 else replace(one, name=f"{_apart(place, places)}: {one.name}")
+        one if names.count(one.name) == 1 else replace(one, name=_told_apart(one.name, place, places))
         for place, one in opened
     ]
 
@@ -69,6 +68,12 @@ def _open(folder: Path) -> list[Opened]:
         recorded = read_json(place / "result.json")
         opened.append(Opened(arm["name"], load_run(place), recorded, arm["mean"], arm["sd"], arm["n"]))
     return opened
+
+
+def _told_apart(name: str, place: Path, places: list[Path]) -> str:
+    """Runs of the same name are told apart by where they lie, which for a run folder ends in the name."""
+    where = _apart(place, places)
+    return where if where.endswith(f"/{name}") else f"{where}: {name}"
 
 
 def _apart(place: Path, places: list[Path]) -> str:
