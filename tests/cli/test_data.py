@@ -12,6 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from headstart.cli import app
+from headstart.data import load_dataset
 from headstart.data.sources import SOURCES
 
 
@@ -65,11 +66,20 @@ def test_info_says_where_from_under_what_licence_and_how_checked(name: str) -> N
     assert ("computed from the training images when loaded" in result.output) == (source.mean is None)
 
 
+def test_info_of_the_digits_agrees_with_them() -> None:
+    result = call("data", "info", "digits")
+    assert result.exit_code == 0, result.output
+    data = load_dataset("digits")
+    numbers = f"train {len(data.train) + len(data.val):,}, test {len(data.test)}; 8×8, grey"
+    for line in (f"images    {numbers}", "licence   CC BY 4.0", "at hand   yes, in the package"):
+        assert line in result.output
+
+
 def test_errors_are_one_message() -> None:
     for command, message in (
         (["info", "cifar"], "unknown dataset 'cifar': did you mean 'cifar10' or 'cifar100'?"),
         (["get", "imagenet"], "imagenet can't be downloaded without an account: name the folder"),
-        (["get", "digits"], "digits is carried in the package"),
+        (["get", "digits"], "digits is carried in the package: there is nothing to get"),
         (["check", "absent/photos"], "there is no absent/photos"),
         (["look", "digits", "--part", "tset"], "unknown part of digits 'tset': did you mean 'test'"),
     ):

@@ -1,3 +1,4 @@
+import os
 import shlex
 import subprocess
 import sys
@@ -87,6 +88,13 @@ def test_wrong_usage_is_told_with_what_was_meant(words: list[str], told: str) ->
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 2 and result.stdout == ""
     assert told in result.stderr and "Try '" in result.stderr
+
+
+def test_a_pipe_of_few_letters_gets_question_marks() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    words = [sys.executable, "-m", "headstart", "data", "info", "digits"]
+    run = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
+    assert "8?8, grey" in run.stdout
 
 
 def test_help_imports_no_torch() -> None:

@@ -1,3 +1,4 @@
+import io
 import json
 import sys
 from pathlib import Path
@@ -32,6 +33,17 @@ def test_json_is_alone_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(out) == {"share": None, "place": "here", "numbers": [1, 2.5]}
     assert err.splitlines() == ["a note", "of the data", "a library's own words"]
     assert not spoken.asked_for_json()
+
+
+def test_json_is_read_the_same_whatever_letters_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    for encoding, written in (("utf-8", "Äpfel"), ("ascii", "\\u00c4pfel")):
+        stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        monkeypatch.setattr(sys, "stdout", stream)
+        with speaking(True, False):
+            print_json({"class": "Äpfel"})
+        stream.seek(0)
+        text = stream.read()
+        assert written in text and json.loads(text) == {"class": "Äpfel"}
 
 
 def test_quiet_leaves_the_answer(capsys: pytest.CaptureFixture[str]) -> None:

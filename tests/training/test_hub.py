@@ -43,7 +43,7 @@ def test_the_named_files_alone_are_uploaded(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("api")
 def test_what_the_hub_refuses_is_told(tmp_path: Path) -> None:
-    with pytest.raises(HeadstartError, match=r"to no failed: 401: not yours The files are written; log in with"):
+    with pytest.raises(HeadstartError, match=r"to no failed: 401: not yours. The files are written; log in with"):
         hub.push_to_hub(tmp_path, "no", ())
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 from headstart.cli import compare as _compare  # noqa: F401
 from headstart.cli import data as _data  # noqa: F401
 from headstart.cli import evaluate as _evaluate  # noqa: F401
@@ -23,4 +26,7 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """The ``headstart`` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a pipe of an old code page has no ±: a question mark will do
+            stream.reconfigure(errors="replace")
     app()

@@ -35,6 +35,18 @@ MaxBad = Annotated[
 ]
 
 
+DIGITS = {
+    "name": "digits",
+    "what": "real handwritten digits",
+    "images": "train 1,438, test 359; 8×8, grey",
+    "classes": "10",
+    "mirrored": "may mean something else",
+    "licence": "CC BY 4.0",
+    "citation": "E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998",
+    "at hand": "yes, in the package",
+}
+
+
 @command("headstart data list", into=data, name="list")
 def list_() -> None:
     """The datasets that can be used by name; which are on this machine."""
@@ -65,6 +77,10 @@ def info(name: Name) -> None:
     from headstart.data.disk import data_root
     from headstart.data.locate import at_hand
 
+    if name == "digits":
+        for key, line in DIGITS.items():
+            answer().print(f"{key:<10}{line}", markup=False, highlight=False, soft_wrap=True)
+        return print_json({**DIGITS, "files": []})
     source = _source(name)
     computed = "computed from the training images when loaded"
     numbers = ", ".join(f"{part} {_count(count)}" for part, count in source.counts.items())
@@ -157,10 +173,7 @@ def _source(name: str) -> Source:
     from headstart.errors import HeadstartError, unknown
 
     if name == "digits":
-        raise HeadstartError(
-            "digits is carried in the package: 1,797 handwritten digits of 8×8 pixels, CC BY 4.0 (UCI, Optical "
-            "Recognition of Handwritten Digits, E. Alpaydin, C. Kaynak, 1998); there is nothing to get"
-        )
+        raise HeadstartError("digits is carried in the package: there is nothing to get; headstart data info digits")
     if name not in SOURCES:
         raise unknown("dataset", name, SOURCES)
     return SOURCES[name]

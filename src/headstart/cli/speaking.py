@@ -84,7 +84,9 @@ def print_json(document: dict[str, Any]) -> None:
     manner = _manner.get()
     if manner.json and leading():
         assert manner.stdout is not None
-        manner.stdout.write(json.dumps(_plain(document), indent=1, ensure_ascii=False) + "\n")
+        # Letters of all kinds where they can be written, else as JSON's own escapes.
+        escaped = (getattr(manner.stdout, "encoding", None) or "utf-8").lower().replace("-", "") != "utf8"
+        manner.stdout.write(json.dumps(_plain(document), indent=1, ensure_ascii=escaped) + "\n")
         manner.stdout.flush()
 
 

@@ -43,7 +43,7 @@ def push_to_hub(folder: Path, repo: str, files: Sequence[str], *, private: bool 
     except Exception as error:  # the hub's own errors, the network's, and those of a name that is no repository's
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise HeadstartError(
-            f"pushing {folder} to {repo} failed: {reason} The files are written; log in with `hf auth login`, check "
-            "the name (OWNER/NAME), and push again."
+            f"pushing {folder} to {repo} failed: {reason.rstrip('.')}. The files are written; log in with `hf auth "
+            "login`, check the name (OWNER/NAME), and push again."
         ) from None
     return str(told)
