@@ -17,6 +17,10 @@ def test_percentiles_are_numpys() -> None:
     assert Timing(4, (0.5,)).milliseconds(99) == 500.0
 
 
+def test_images_a_second_are_of_the_median_pass() -> None:
+    assert Timing(4, (1.0, 1.0, 10.0)).images_per_second == 4.0
+
+
 def test_what_was_not_timed_has_no_numbers() -> None:
     timing = Timing(64, (), note="out of memory")
     assert math.isnan(timing.images_per_second)

@@ -1,6 +1,7 @@
 """Nothing is chosen on the identities of the test."""
 
 import pytest
+from torch import nn
 
 from headstart.errors import HeadstartError
 from headstart.evaluation.verification import Contender, People, enter, fuse, measure
@@ -12,6 +13,16 @@ def test_layer_and_distance_are_chosen_in_development(toy: Contender, developmen
     assert measure(entry.test, strangers.pairs.genuine).eer == 0
     half = enter(toy, strangers, development, layer="1")
     assert (half.layer, half.distance, [one.layer for one in half.swept]) == ("1", "cosine", ["1", "1"])
+
+
+def test_the_best_layer_is_chosen_wherever_it_stands(toy: Contender, development: People, strangers: People) -> None:
+    bright, _ = toy.model.children()
+    late = Contender("late", nn.Sequential(nn.Conv2d(1, 1, 1).requires_grad_(False), bright), toy.normalize)
+    nn.init.zeros_(late.model[0].weight)  # type: ignore[index]
+    assert enter(late, strangers, development).layer == "0"  # both are blind now
+    nn.init.ones_(late.model[0].weight)  # type: ignore[index]
+    entry = enter(late, strangers, development)
+    assert (entry.layer, entry.distance) == ("1", "cosine")  # a single channel has no direction
 
 
 def test_what_is_given_needs_no_development(toy: Contender, strangers: People, development: People) -> None:
