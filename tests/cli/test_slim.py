@@ -38,7 +38,7 @@ def test_a_teacher_is_slimmed(teacher: Path, monkeypatch: pytest.MonkeyPatch) ->
         ["slim", "4"],
         ["topk", "8"],
     ]
-    for name in ("slim/seed-0/model.safetensors", "results.json", "slim.png"):
+    for name in ("slim/seed-0/model.safetensors", "results.json", "slim.png", "report.html"):
         assert (out / name).exists() and str(out / name) in result.output
     run = load_run(out / "slim/seed-0")
     assert run.recipe.lr == 1e-4 and run.model.blocks[0].slim.kept == 4

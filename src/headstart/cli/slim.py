@@ -40,6 +40,7 @@ def slim(
     set_: Set = None,
 ) -> None:
     """Slim a trained ViT: its later blocks see fewer tokens, learned from the run itself; table and picture."""
+    from headstart.cli.report import report_of_finished
     from headstart.reporting.slim import draw_slim, slim_table
     from headstart.training.processes import leading
     from headstart.training.slim_plan import plan_slimming
@@ -64,9 +65,9 @@ def slim(
     results = slim_results(plan, slim(plan, console=shown, save_every=save_every))
     if not leading():
         return
-    picture = draw_slim(results, out / "slim.png")
+    pictures = [draw_slim(results, out / "slim.png"), report_of_finished(out, shown)]
     answer().print(slim_table(results))
-    files = show_paths(shown, [out / "slim/seed-0/model.safetensors", out / "results.json", picture])
+    files = show_paths(shown, [out / "slim/seed-0/model.safetensors", out / "results.json", *pictures])
     print_json({"folder": str(out), **results, "files": files})
 
 

@@ -39,6 +39,14 @@ def test_what_works_beside_a_model_in_training_is_told_once(results: dict[str, A
     )
 
 
+def test_sizes_may_be_noted_of_the_arm(results: dict[str, Any]) -> None:
+    for arm in results["arms"]:
+        arm |= {"parameters": 1_234_000, "flops": 56_700_000}
+        for run in arm["runs"]:
+            run.pop("parameters", None), run.pop("flops", None)
+    assert {("1.234", 1_234_000), ("0.0567", 56_700_000)} <= set(cells(result(results)))
+
+
 def test_a_half_trained_run_has_no_test_accuracy(results: dict[str, Any]) -> None:
     arm = {**results["arms"][0], "mean": None}
     assert "50.0 % of the validation images are right so far" in result({**results, "arms": [arm]})

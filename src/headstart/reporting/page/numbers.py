@@ -37,8 +37,8 @@ def result(results: dict[str, Any]) -> str:
         row += [_share(_mean(runs, "val")), Cell(f"{_mean(runs, 'seconds'):.1f}", _mean(runs, "seconds"))]
         if "matrix" not in results:
             row += [
-                _number(runs[0].get("parameters"), 1e-6, ".3f"),
-                _number(runs[0].get("flops"), 1e-9, ".4f"),
+                _number(runs[0].get("parameters", arm.get("parameters")), 1e-6, ".3f"),
+                _number(runs[0].get("flops", arm.get("flops")), 1e-9, ".4f"),
                 _number(_mean(runs, "images_per_second"), 1, ",.0f"),
             ]
     spread = "mean ± standard deviation over n seeds" if max(arm["n"] for arm in arms) > 1 else "one seed"
