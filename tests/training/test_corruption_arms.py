@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,11 +46,21 @@ def test_what_is_kept_is_of_these_weights_and_options(folder: Path, monkeypatch:
     corruption_arms(runs, more)
     stored = json.loads((folder / "default" / "seed-0" / "corruptions.json").read_text())
     assert [entry["settings"]["limit"] for entry in stored["entries"]] == [40, 30]
+    other_draws = replace(more, corruptions=("gaussian_noise",)), replace(more, corruptions=("gaussian_noise",), seed=1)
+    first, second = (corruption_arms(runs, options)["arms"][0]["runs"][0]["ece"] for options in other_draws)
+    assert first != second
     other = folder / "mimetic" / "seed-0" / "model.safetensors"
     shutil.copy(other, folder / "default" / "seed-0" / "model.safetensors")
     assert corruption_arms(runs, more)["images"] == 30
     stored = json.loads((folder / "default" / "seed-0" / "corruptions.json").read_text())
     assert [entry["settings"]["limit"] for entry in stored["entries"]] == [30]
+
+
+def test_arms_of_different_seeds_are_not_paired(folder: Path) -> None:
+    runs = corruption_runs([folder])
+    apart = {"default": {0: runs["default"][0]}, "mimetic": {1: runs["mimetic"][1]}}
+    told = corruption_arms(apart, QUICK)["arms"][1]["measures"]["gap"]
+    assert told["difference"] is told["interval"] is None
 
 
 def test_published_files_and_frost_among_the_data_are_used(
