@@ -59,13 +59,14 @@ def test_a_page_that_fails_loses_no_run(tmp_path: Path, monkeypatch: pytest.Monk
         raise ValueError("no ink")
 
     monkeypatch.setattr(command, "write_report", fail)
-    result = call("train", "digits", "--out", tmp_path / "run", *QUICK)
+    result = call("train", "digits", "--out", tmp_path / "a run", *QUICK)
     assert result.exit_code == 0, result.output
+    assert f"report '{tmp_path / 'a run'}'" in result.output  # to be copied
     assert (
         "the report page was not written (ValueError: no ink); all else is. Try again: headstart report"
         in result.output
     )
-    assert (tmp_path / "run/result.json").exists()
+    assert (tmp_path / "a run/result.json").exists()
 
 
 def test_an_arm_that_is_gone_is_told_by_its_numbers(tmp_path: Path) -> None:

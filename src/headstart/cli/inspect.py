@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,7 +49,8 @@ def inspect(
     try:
         report, drawn = draw_all(sight, out or run, query=query, formats=FORMATS[format_])
     except UnsupportedModel as error:
-        raise HeadstartError(f"there is nothing to draw ({error}) What the run gave: headstart report {run}.") from None
+        other = f"headstart report {shlex.quote(str(run))}"
+        raise HeadstartError(f"there is nothing to draw ({error}) What the run gave: {other}") from None
     shown = answer()
     shown.print(str(report), markup=False, highlight=False)
     # On the images that the heads were measured on before training, so that nothing but training lies between.

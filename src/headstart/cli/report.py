@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,8 +45,9 @@ def report_of_finished(folder: Path, shown: Console) -> Path | None:
         with untold():  # what there is to say of the data was said when it was loaded to train on
             return write_report(folder)
     except Exception as error:
-        words = f"the report page was not written ({type(error).__name__}: {error}); all else is. Try again: headstart "
-        shown.print(f"{words}report {folder}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        again = f"headstart report {shlex.quote(str(folder))}"
+        words = f"the report page was not written ({type(error).__name__}: {error}); all else is. Try again: {again}"
+        shown.print(words, style="yellow", markup=False, highlight=False, soft_wrap=True)
         return None
 
 

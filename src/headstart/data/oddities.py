@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import torch
 
 from headstart.data.collection import Collection
@@ -27,4 +29,5 @@ def tell_oddities(found: Collection, spec: str) -> None:
     for kind, digests in known.items():
         count = sum(row.tobytes() in train for row in digests)
         if count:
-            tell(f"LEAKAGE: {count:,} of {len(digests):,} {kind} images are in train too; headstart data check {spec}")
+            command = f"headstart data check {shlex.quote(spec)}"
+            tell(f"LEAKAGE: {count:,} of {len(digests):,} {kind} images are in train too; {command}")
