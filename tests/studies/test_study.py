@@ -27,7 +27,7 @@ def test_settings_are_of_their_defaults_kinds() -> None:
     ("setting", "message"),
     [
         ("pases=3", "unknown setting of this study 'pases': did you mean 'passes'"),
-        ("passes=many", "setting 'passes' expects a int, got 'many'"),
+        ("passes=many", "setting 'passes' expects a whole number, got 'many'"),
         ("passes", "--set expects key=value, got 'passes'"),
     ],
 )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["STUDIES", "Request", "Study", "provenance", "register", "shown"]
 
+KINDS = {int: "a whole number", float: "a number", str: "a text"}
+
 
 @dataclass(frozen=True)
 class Request:
@@ -91,7 +93,7 @@ def _read(key: str, value: str, default: Any) -> Any:
     try:
         return type(default)(value)
     except ValueError:
-        raise HeadstartError(f"setting {key!r} expects a {type(default).__name__}, got {value!r}.") from None
+        raise HeadstartError(f"setting {key!r} expects {KINDS[type(default)]}, got {value!r}.") from None
 
 
 @dataclass(frozen=True)

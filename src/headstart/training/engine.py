@@ -105,7 +105,8 @@ def train(
 
 
 def _title(recipe: Recipe) -> str:
-    return f"{'+'.join([recipe.init, *recipe.methods])} seed {recipe.seed}"
+    model = "" if recipe.model == Recipe.model_fields["model"].default else f"@{recipe.model}"
+    return f"{'+'.join([recipe.init + model, *recipe.methods])} seed {recipe.seed}"
 
 
 def _train(
