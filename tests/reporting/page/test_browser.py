@@ -136,6 +136,15 @@ def test_the_keyboard_reaches_and_moves_all(shown: Any) -> None:
             shown.keyboard.press(key)
         assert shown.evaluate("document.activeElement.dataset.patch") == str(patch)
         assert shown.locator("[aria-selected=true]").get_attribute("data-patch") == str(patch)
+    shown.keyboard.press("Tab")  # one stop for all heads
+    for key, block, head in (("ArrowRight", 0, 1), ("ArrowDown", 1, 1), ("ArrowDown", 1, 1), ("ArrowLeft", 1, 0)):
+        shown.keyboard.press(key)
+        here = shown.locator("#heads :focus")
+        found = [here.get_attribute(name) for name in ("aria-pressed", "data-block", "data-head")]
+        assert found == ["true", str(block), str(head)]
+        assert (shown.locator("#block").input_value(), shown.locator("#head").input_value()) == (str(block), str(head))
+    shown.keyboard.press("Tab")
+    assert shown.evaluate("document.activeElement.tagName") == "SUMMARY"
 
 
 def test_everything_has_a_name(shown: Any) -> None:

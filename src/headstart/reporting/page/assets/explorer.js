@@ -73,7 +73,9 @@
     at("told").textContent = told;
     at("heads").querySelectorAll("button").forEach((button) => {
       const block = +button.dataset.block, head = +button.dataset.head;
-      button.setAttribute("aria-pressed", block === chosen.block && head === chosen.head);
+      const here = block === chosen.block && head === chosen.head;
+      button.setAttribute("aria-pressed", here);
+      button.tabIndex = here ? 0 : -1; // one stop for the Tab key, not one for each head
       paint(button.firstChild, row(block, head, arm.prefix + patch).slice(arm.prefix), arm.grid);
     });
   }
@@ -223,6 +225,17 @@
     pointed = null;
     show();
     patches.querySelector("[tabindex='0']").focus({ preventScroll: true });
+  });
+
+  at("heads").addEventListener("keydown", (event) => {
+    const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+    if (!(event.key in moves)) return;
+    event.preventDefault();
+    const arm = arms[chosen.arm], [down, right] = moves[event.key];
+    const block = Math.min(Math.max(chosen.block + down, 0), arm.blocks.length - 1);
+    const head = Math.min(Math.max(chosen.head + right, 0), arm.heads[arm.blocks[block]] - 1);
+    choose({ block, head });
+    at("heads").querySelector("[tabindex='0']").focus();
   });
 
   options(at("arm"), arms.map((arm) => arm.name), first);
