@@ -44,6 +44,11 @@ def test_what_is_no_image_is_named(tmp_path: Path) -> None:
     shape = (3, 8, 8)
     with pytest.raises(HeadstartError, match=r"text.jpg can't be used as an image: no known image format"):
         read_picture(text, shape)
+    picture = tmp_path / "cut.jpg"
+    Image.fromarray(COLOUR).save(picture)
+    picture.write_bytes(picture.read_bytes()[:-40])
+    with pytest.raises(HeadstartError, match=r"cut.jpg can't be used as an image: [^.]*[^.]\.$"):
+        read_picture(picture, shape)
     with pytest.raises(HeadstartError, match=r"there is no .*nothing.png: expected an image file"):
         read_picture(tmp_path / "nothing.png", shape)
     with pytest.raises(HeadstartError, match=r"is a folder: expected an image; list the files in it"):

@@ -58,7 +58,7 @@ def read_picture(image: Picture, image_shape: tuple[int, int, int]) -> Tensor:
         opened = image if isinstance(image, Image.Image) else _of_pixels(image)
         return torch.from_numpy(fitted(opened, height, grey=channels == 1).copy())
     except BadImage as error:
-        raise HeadstartError(f"{name} can't be used as an image: {error}.") from None
+        raise HeadstartError(f"{name} can't be used as an image: {str(error).rstrip('.')}.") from None
     except IsADirectoryError:
         raise HeadstartError(f"{name} is a folder: expected an image; list the files in it.") from None
     except FileNotFoundError:
