@@ -1,4 +1,5 @@
 import io
+import re
 
 import pytest
 import torch
@@ -29,6 +30,19 @@ def test_a_terminal_shows_loss_accuracy_and_speed(monkeypatch: pytest.MonkeyPatc
         run.step(torch.tensor(1.5), 5)
     for part in ("impulse seed 0", "loss 1.500", "val 50.0%", "images/s", "1/2"):
         assert part in text.getvalue()
+
+
+def test_a_long_name_leaves_room_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.0)
+    text = io.StringIO()
+    title = "impulse:solver=pseudoinverse:offsets=released:value=mimetic seed 0"
+    with RunProgress(Console(file=text, width=80, force_terminal=True, color_system=None), title, 2000) as run:
+        run.passed(ROW, 2)
+        run.step(torch.tensor(1.5), 64)
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text.getvalue())
+    (line,) = {line for line in re.split(r"[\r\n]+", shown) if "loss" in line}
+    assert line.startswith("impuls") and "… seed 0 " in line and "1/2000" in line
+    assert "loss 1.500 val 50.0%" in line and "images/s" in line and len(line) <= 80
 
 
 def test_the_loss_is_not_read_at_every_step() -> None:

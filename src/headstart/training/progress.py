@@ -14,6 +14,8 @@ __all__ = ["RunProgress"]
 
 # Reading the loss waits for the device; four times a second costs nothing and looks alive.
 REFRESH_SECONDS = 0.25
+# Columns of a terminal for loss, accuracy and speed, the time left, and what lies between.
+BESIDE = 47
 
 
 class RunProgress:
@@ -25,16 +27,19 @@ class RunProgress:
         self.steps_done, self.resumed_at, self.started = done, done, time.monotonic()
         self.bar: Progress | None = None
         if console is not None and console.is_terminal:
+            room = console.width - BESIDE - len(f"{steps}/{steps}")
+            width = 20 if len(title) <= room - 20 else 8
             self.bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=20),
+                TextColumn("{task.description}", markup=False),
+                BarColumn(bar_width=width),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[text]}"),
+                TextColumn("{task.fields[text]}", markup=False),
                 TimeRemainingColumn(),
                 console=console,
                 transient=True,
             )
-            self.task = self.bar.add_task(title, total=steps, completed=done, text="")
+            shown = _shortened(title, max(12, room - width))
+            self.task = self.bar.add_task(shown, total=steps, completed=done, text="")
 
     def __enter__(self) -> RunProgress:
         if self.bar is not None:
@@ -81,3 +86,16 @@ class RunProgress:
                 soft_wrap=True,
                 markup=False,
             )
+
+
+def _shortened(title: str, most: int) -> str:
+    """The title in at most that many letters, by leaving out its middle: how it begins and the seed tell it apart.
+
+    >>> _shortened("impulse:solver=rotation seed 0", 16)
+    'impulse:… seed 0'
+    """
+    if len(title) <= most:
+        return title
+    _, seed, number = title.rpartition(" seed ")
+    end = f"{seed}{number}"[-(most // 2) :]
+    return f"{title[: most - 1 - len(end)]}…{end}"
