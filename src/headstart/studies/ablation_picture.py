@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from headstart.reporting.style import PALETTE, chart, save_figure, styled
 
 __all__ = ["draw_ablation"]
 
-LONGEST = 64  # letters of an arm's name
+LONGEST, TITLE = 64, 72  # letters of an arm's name, and of a line of a question
 
 
 @styled
@@ -36,7 +37,7 @@ def draw_ablation(results: dict[str, Any], path: str | Path) -> Path:
             axes.plot([100 * gap], [place], "o", color=color, markerfacecolor=face, markersize=5)
         axes.set_yticks(range(len(answer["arms"])), [_named(arm) for arm in answer["arms"]], fontsize=7)
         axes.set_ylim(len(answer["arms"]) - 0.4, -0.6)
-        axes.set_title(answer["question"], loc="left", fontsize=8, x=0)
+        axes.set_title(textwrap.fill(answer["question"], TITLE), loc="left", fontsize=8)
         chart(axes, "x")
     panels[-1].set_xlabel(f"points of test accuracy over what each stands beside, mean of {results['n']} seeds, 95 %")
     return save_figure(figure, path)
