@@ -106,7 +106,9 @@ class ReleasedMimetic(Mimetic):
 
     def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
         super().apply(view, draw, images)
-        for block in view.blocks if self.value == "mimetic" else []:
+        if self.value != "mimetic":
+            return None
+        for block in view.blocks:
             if block.heads * block.head_dim != block.width:
                 continue  # rectangular factors have only one orientation
             v = block.read("v").transpose(0, 1).flatten(1)  # (D, A)

@@ -6,6 +6,7 @@ Shapes: ``B`` images, ``P`` prefix tokens first, ``N`` patch tokens before and `
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import torch
@@ -16,7 +17,7 @@ from headstart.errors import HeadstartError
 __all__ = ["REDUCERS", "Pooled", "RandomKept", "Reducer", "TokenSlim", "TopK", "cells"]
 
 
-class Reducer(nn.Module):
+class Reducer(nn.Module, ABC):
     """(B, P + N, D) → (B, P + M, D): the patch tokens become fewer, the prefix tokens stay as they are.
 
     Args:
@@ -33,9 +34,9 @@ class Reducer(nn.Module):
         super().__init__()
         self.tokens, self.kept, self.prefix = tokens, kept, prefix
 
+    @abstractmethod
     def reduce(self, patches: Tensor, scores: Tensor | None) -> Tensor:
         """(B, N, D) → (B, M, D); ``scores`` (B, N) where the reducer wants some."""
-        raise NotImplementedError
 
     def forward(self, tokens: Tensor, scores: Tensor | None = None) -> Tensor:
         if tokens.shape[1] != self.prefix + self.tokens:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.reporting.fitted import Fitted
+from headstart.reporting.percent import percent, points
 from headstart.reporting.style import MAPS, save_figure, styled
 
 if TYPE_CHECKING:
@@ -164,13 +165,8 @@ def _short(name: str) -> str:
 
 
 def _spread(value: dict[str, Any]) -> str:
-    spread = "" if value["sd"] is None else f" ± {100 * value['sd']:.1f}"
-    return f"{100 * value['mean']:.1f}{spread}".replace("-", "−")
+    return percent(value["mean"], value["sd"])
 
 
 def _signed(value: dict[str, Any]) -> str:
-    if value["difference"] is None:
-        return "–"
-    told = [value["difference"], *(value["interval"] or ())]
-    words = [f"{100 * one:+.1f}".replace("-", "−") for one in told]
-    return words[0] if len(words) == 1 else f"{words[0]} [{words[1]}, {words[2]}]"
+    return points(value["difference"], value["interval"])

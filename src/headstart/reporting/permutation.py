@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from headstart.reporting.percent import percent, points
 from headstart.reporting.style import PALETTE, chart, save_figure, styled
 
 __all__ = ["draw_permutation", "permutation_rows"]
@@ -16,13 +17,13 @@ def permutation_rows(results: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "model": f"`{_short(arm['name'])}`",
-            "as stored, %": _percent(arm["stored"]),
-            "permuted, %": _percent(arm["permuted"]),
+            "as stored, %": percent(arm["stored"]["mean"], arm["stored"]["sd"]),
+            "permuted, %": percent(arm["permuted"]["mean"], arm["permuted"]["sd"]),
             "n": arm["stored"]["n"],
-            "permuted − stored [95 % interval]": _points(arm["cost"], arm["cost_interval"]),
-            f"beyond {first}": _points(arm["beyond_first"], arm["beyond_interval"]),
-            f"over {first}, as stored": _points(arm["stored"]["over_first"], arm["stored"]["interval"]),
-            f"over {first}, permuted": _points(arm["permuted"]["over_first"], arm["permuted"]["interval"]),
+            "permuted − stored [95 % interval]": points(arm["cost"], arm["cost_interval"]),
+            f"beyond {first}": points(arm["beyond_first"], arm["beyond_interval"]),
+            f"over {first}, as stored": points(arm["stored"]["over_first"], arm["stored"]["interval"]),
+            f"over {first}, permuted": points(arm["permuted"]["over_first"], arm["permuted"]["interval"]),
         }
         for arm in results["arms"]
     ]
@@ -67,15 +68,3 @@ def _short(arm: str) -> str:
     """An arm without its model's options, which the results have."""
     init, at, model = arm.partition("@")
     return model.partition(":")[0] if at and init == "default" else f"{init}{at}{model.partition(':')[0]}"
-
-
-def _percent(cell: dict[str, Any]) -> str:
-    spread = "" if cell["sd"] is None else f" ± {100 * cell['sd']:.1f}"
-    return f"{100 * cell['mean']:.1f}{spread}"
-
-
-def _points(difference: float | None, interval: list[float] | tuple[float, float] | None) -> str:
-    if difference is None:
-        return "–"
-    signed = [f"{100 * value:+.1f}".replace("-", "−") for value in (difference, *(interval or ()))]
-    return signed[0] if interval is None else f"{signed[0]} [{signed[1]}, {signed[2]}]"

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from headstart.reporting.fitted import Fitted
+from headstart.reporting.percent import percent, points
 from headstart.reporting.style import INK, PALETTE, chart, save_figure, styled
-from headstart.reporting.tables import _accuracy, _signed_in
 
 __all__ = ["draw_slim", "slim_markdown", "slim_table"]
 
@@ -24,9 +24,9 @@ def slim_rows(results: dict[str, Any]) -> list[list[str]]:
         [
             row["name"],
             "/".join(map(str, row["tokens"])) if "tokens" in row else "all",
-            _accuracy(row),
+            percent(row["mean"], row["sd"]),
             str(row["n"]),
-            _signed_in(row.get("difference"), row.get("interval")),
+            points(row.get("difference"), row.get("interval")),
             f"{row['parameters'] / 1e6:.3f}",
             f"{row['flops'] / 1e9:.4f}",
             f"{row['images_per_second']:,.0f}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from headstart.reporting.fitted import Fitted
+from headstart.reporting.percent import percent, points
 
 __all__ = ["cost_lines", "gains", "markdown_table", "measured", "rich_table"]
 
@@ -14,14 +15,15 @@ def table_rows(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     arms = results["arms"]
     header = ["init", "test accuracy, %", "n", f"difference to {arms[0]['name']} [95 % interval]"]
     rows = [
-        [arm["name"], _accuracy(arm), str(arm["n"]), _signed_in(arm["difference"], arm["interval"])] for arm in arms
+        [arm["name"], percent(arm["mean"], arm["sd"]), str(arm["n"]), points(arm["difference"], arm["interval"])]
+        for arm in arms
     ]
     if "matrix" in results:
         header += ["gain over its init alone", "beyond the sum of single gains"]
         for row, arm in zip(rows, arms, strict=True):
             row += [
-                _signed_in(arm["gain"], arm["gain_interval"]),
-                _signed_in(arm["interaction"], arm["interaction_interval"]),
+                points(arm["gain"], arm["gain_interval"]),
+                points(arm["interaction"], arm["interaction_interval"]),
             ]
     elif len({arm["runs"][0].get("parameters") for arm in arms}) == 1:
         return header, rows
@@ -82,7 +84,10 @@ def rich_table(results: dict[str, Any]) -> Fitted:
 def measured(results: dict[str, Any]) -> str:
     """A comparison in a sentence: the first arm and the best, what a run takes, and on what."""
     first, best = results["arms"][0], max(results["arms"], key=lambda arm: arm["mean"])
-    told = ", ".join(f"{_accuracy(arm)} % from {arm['name']}" for arm in ([first] if first is best else [first, best]))
+    told = ", ".join(
+        f"{percent(arm['mean'], arm['sd'])} % from {arm['name']}"
+        for arm in ([first] if first is best else [first, best])
+    )
     return f"{told} (test accuracy, n = {best['n']}), {_seconds(results)} on {_machine(results)}, {results['date']}."
 
 
@@ -90,26 +95,8 @@ def gains(results: dict[str, Any], method: str) -> str:
     """What a method gained over each initialization alone, in a sentence, from the results of a matrix."""
     arms = {arm["name"]: arm for arm in results["arms"]}
     told = [(init, arms[f"{init}+{method}"]) for init in results["matrix"]["init"]]
-    words = ", ".join(f"`{init}` {_signed_in(arm['gain'], arm['gain_interval'])}" for init, arm in told)
+    words = ", ".join(f"`{init}` {points(arm['gain'], arm['gain_interval'])}" for init, arm in told)
     return f"Points of test accuracy over the initialization alone, n = {told[0][1]['n']} [95 % interval]: {words}."
-
-
-def _accuracy(arm: dict[str, Any]) -> str:
-    spread = "" if arm["sd"] is None else f" ± {100 * arm['sd']:.1f}"
-    return f"{100 * arm['mean']:.1f}{spread}"
-
-
-def _signed_in(difference: float | None, interval: list[float] | None) -> str:
-    if difference is None:
-        return "–"
-    if interval is None:
-        return _signed(difference)
-    low, high = interval
-    return f"{_signed(difference)} [{_signed(low)}, {_signed(high)}]"
-
-
-def _signed(share: float) -> str:
-    return f"{100 * share:+.1f}".replace("-", "−")
 
 
 def _source(results: dict[str, Any]) -> str:

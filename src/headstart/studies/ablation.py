@@ -8,6 +8,7 @@ from typing import Any
 
 from headstart.data import spec_name
 from headstart.errors import unknown
+from headstart.reporting.percent import percent, points
 from headstart.studies.ablation_picture import draw_ablation
 from headstart.studies.ablation_questions import QUESTIONS, Arm, Question, questions
 from headstart.studies.study import Request, Study, register, shown
@@ -137,23 +138,15 @@ def _answer(question: Question, arm: Arm, found: dict[Arm, dict[str, Any]]) -> d
 
 def _cells(arm: dict[str, Any]) -> dict[str, Any]:
     """A row of the table, in percent and points."""
-    spread = "" if arm["sd"] is None else f" ± {100 * arm['sd']:.1f}"
-    gap = "–" if arm["difference"] is None else _points(arm["difference"])
-    if arm["interval"] is not None:
-        gap += f" [{_points(arm['interval'][0])}, {_points(arm['interval'][1])}]"
     return {
         "start": f"`{arm['init']}`",
         "recipe": ", ".join(arm["changes"]) or "–",
-        "test accuracy, %": f"{100 * arm['mean']:.1f}{spread}",
+        "test accuracy, %": percent(arm["mean"], arm["sd"]),
         "n": arm["n"],
-        f"difference to {arm['beside']['init']} [95 % interval]": gap,
-        "validation, %": f"{100 * mean_and_sd(arm['val'])[0]:.1f}",
-        "last pass's training images, %": f"{100 * mean_and_sd(arm['train'])[0]:.1f}",
+        f"difference to {arm['beside']['init']} [95 % interval]": points(arm["difference"], arm["interval"]),
+        "validation, %": percent(mean_and_sd(arm["val"])[0]),
+        "last pass's training images, %": percent(mean_and_sd(arm["train"])[0]),
     }
-
-
-def _points(value: float) -> str:
-    return f"{100 * value:+.1f}".replace("-", "−")
 
 
 STUDY = register(

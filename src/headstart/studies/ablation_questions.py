@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from headstart.initialization.values import VALUES
+
 __all__ = ["QUESTIONS", "RELEASED", "Arm", "Question", "questions"]
 
 RELEASED = "impulse:solver=pseudoinverse:offsets=released:value=mimetic"  # 2505.19985 as it was released
-VALUES = ("contrast", "balanced", "mimetic", "random", "default")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ def _plain(*inits: str) -> tuple[Arm, ...]:
 
 def _crossed(changes: tuple[str, ...], *inits: str) -> tuple[Arm, ...]:
     return tuple(Arm(init, () if change == "" else (change,)) for change in changes for init in inits)
+
+
+def _valued(start: str, usual: str = "contrast") -> tuple[str, ...]:
+    """A start with each start of the values; ``usual`` is the one that it has anyway."""
+    return tuple(start if value == usual else f"{start}:value={value}" for value in VALUES)
 
 
 def _slope(high: float, low: float, depth: int) -> str:
@@ -101,18 +107,17 @@ def questions(width: int, depth: int, depths: tuple[int, ...], gradient: bool) -
         Question(
             "values",
             "What should heads do with what they look at, in shallow and in deep networks?",
-            _crossed(at_depths, *("impulse" if v == "contrast" else f"impulse:value={v}" for v in VALUES)),
+            _crossed(at_depths, *_valued("impulse")),
         ),
         Question(
             "crossed",
             "Is it where heads look or what they do with it? Starts of Q and K crossed with starts of V and O.",
             _plain(
-                *("default" if v == "default" else f"default:value={v}" for v in VALUES),
-                *("mimetic" if v == "mimetic" else f"mimetic:value={v}" for v in VALUES),
-                *(f"impulse:solver=pseudoinverse:offsets=released{'' if v == 'contrast' else f':value={v}'}"
-                  for v in VALUES),
-                *("impulse" if v == "contrast" else f"impulse:value={v}" for v in VALUES),
-                *(f"impulse:solver=decoder{'' if v == 'contrast' else f':value={v}'}" for v in VALUES),
+                *_valued("default", "default"),
+                *_valued("mimetic", "mimetic"),
+                *_valued("impulse:solver=pseudoinverse:offsets=released"),
+                *_valued("impulse"),
+                *_valued("impulse:solver=decoder"),
             ),
         ),
         Question(

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from headstart.evaluation.corruptions.tables import GROUPS
+from headstart.reporting.percent import percent, points
 from headstart.training.statistics import mean_and_sd, paired_difference
 
 __all__ = ["MEASURES", "compared", "row_cells"]
@@ -107,14 +108,8 @@ def row_cells(row: dict[str, Any]) -> dict[str, str]:
 
 
 def _percent(cell: dict[str, Any] | None) -> str:
-    if cell is None:
-        return "–"
-    spread = "" if cell["sd"] is None else f" ± {100 * cell['sd']:.1f}"
-    return f"{100 * cell['mean']:.1f}{spread}"
+    return "–" if cell is None else percent(cell["mean"], cell["sd"])
 
 
 def _points(cell: dict[str, Any] | None, key: str) -> str:
-    if cell is None or cell[key] is None:
-        return "–"
-    told = [f"{100 * value:+.1f}".replace("-", "−") for value in (cell[key], *(cell[f"{key}_interval"] or ()))]
-    return told[0] if len(told) == 1 else f"{told[0]} [{told[1]}, {told[2]}]"
+    return "–" if cell is None else points(cell[key], cell[f"{key}_interval"])

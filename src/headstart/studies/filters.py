@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from headstart.data import spec_name
 from headstart.errors import HeadstartError
@@ -13,9 +13,6 @@ from headstart.training import Recipe, compare
 from headstart.training.build import build_dataset
 from headstart.training.files import write_json
 from headstart.training.processes import leading
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["run"]
 

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from headstart.data import Dataset
 from headstart.models import FilterRank, filter_ranks
 from headstart.models.filters import SPATIAL
+from headstart.reporting.percent import percent, points
 from headstart.specs import split_spec
 from headstart.training import Recipe, folder_of
 from headstart.training.arms import of_arm
@@ -75,25 +76,16 @@ def over_blocks(ranks: list[list[FilterRank]], key: str) -> list[float]:
 
 def cells(row: dict[str, Any], reference: str) -> dict[str, Any]:
     """A row of the table, in percent and points; ranks are means over blocks and seeds."""
-    spread = "" if row["sd"] is None else f" ± {100 * row['sd']:.1f}"
-    gap = "–" if row["difference"] is None else points(row["difference"])
-    if row["interval"] is not None:
-        gap += f" [{points(row['interval'][0])}, {points(row['interval'][1])}]"
     return {
         "kernel": row["kernel"],
         "filters": row["filters"],
         "trained": "yes" if row["trained"] else "no",
-        "test accuracy, %": f"{100 * row['mean']:.1f}{spread}",
+        "test accuracy, %": percent(row["mean"], row["sd"]),
         "n": row["n"],
-        f"difference to {reference} [95 % interval]": gap,
+        f"difference to {reference} [95 % interval]": points(row["difference"], row["interval"]),
         "filters moved by": f"{100 * mean_and_sd(row['moved'])[0]:.0f} %" if row["trained"] else "–",
         "rank": f"{mean_and_sd(row['rank'])[0]:.1f} of {row['taps']}",
         "effective rank": f"{mean_and_sd(row['effective_rank'])[0]:.1f}",
         "stable rank": f"{mean_and_sd(row['stable_rank'])[0]:.1f}",
         "different filters": f"{mean_and_sd(row['directions'])[0]:.1f}",
     }
-
-
-def points(share: float) -> str:
-    """A difference in points of percent, with its sign."""
-    return f"{100 * share:+.1f}".replace("-", "−")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from headstart.evaluation.verification import Entry, People, Verification, best, measure
+from headstart.reporting.percent import percent, points
 from headstart.training.statistics import mean_and_sd, paired_difference
 
 if TYPE_CHECKING:
@@ -58,11 +59,6 @@ def _rates(name: str, found: Sequence[Verification]) -> dict[str, Any]:
 def cells(row: dict[str, Any]) -> dict[str, Any]:
     """A row of the table, in percent and points."""
     chosen = row.get("chosen", [])
-    gap = "–"
-    if "difference" in row:
-        gap = _points(row["difference"])
-        if row["interval"] is not None:
-            gap += f" [{_points(row['interval'][0])}, {_points(row['interval'][1])}]"
     return {
         "features": row["name"],
         "layer": _counted([one["layer"] for one in chosen if row["name"] != "pixels"]),
@@ -71,7 +67,7 @@ def cells(row: dict[str, Any]) -> dict[str, Any]:
         "EER, %": _percent(row["eer"]),
         **{f"FRR at {100 * float(far):g} % FAR, %": _percent(rates) for far, rates in row["frr_at_far"].items()},
         "n": row["n"],
-        "fusion − better one, points of EER [95 % interval]": gap,
+        "fusion − better one, points of EER [95 % interval]": points(row.get("difference"), row.get("interval")),
     }
 
 
@@ -79,8 +75,7 @@ def _percent(rates: Sequence[float | None]) -> str:
     told = [rate for rate in rates if rate is not None]
     if len(told) < len(rates):
         return "cannot be told"
-    mean, sd = mean_and_sd(told)
-    return f"{100 * mean:.1f}" + ("" if sd is None else f" ± {100 * sd:.1f}")
+    return percent(*mean_and_sd(told))
 
 
 def _counted(names: Sequence[str]) -> str:
@@ -93,7 +88,3 @@ def _counted(names: Sequence[str]) -> str:
     if len(counts) < 2:
         return counts[0][0] if counts else "–"
     return ", ".join(f"{name} ({count})" for name, count in counts)
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+.1f}".replace("-", "−")
