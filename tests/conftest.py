@@ -1,10 +1,12 @@
-"""What every test stands on: few threads, and a timm that can be imported."""
+"""What every test stands on: one thread, a timm that can be imported, scripts, a browser, runs that are cut."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -43,6 +45,41 @@ def declare_missing_torchvision_operators() -> torch.library.Library | None:
 
 # Kept in a name: the operators vanish with the library object.
 TORCHVISION_OPERATORS = declare_missing_torchvision_operators()
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """A command may be told another number of threads; the process keeps its own."""
+    yield
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def loaded() -> Callable[[str], ModuleType]:
+    """Gives a script of the repository, which is in no package, as a module."""
+
+    def load(place: str) -> ModuleType:
+        path = Path(__file__).parents[1] / place
+        spec = importlib.util.spec_from_file_location(f"script_{path.stem}", path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real browser, Debian's (or any) Chromium, driven by Playwright."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: make browser")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("no Chromium found: apt-get install chromium")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture

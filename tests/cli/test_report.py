@@ -1,10 +1,8 @@
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from click.testing import Result
 from typer.testing import CliRunner
 
@@ -13,14 +11,6 @@ from headstart.cli import report as command
 
 QUICK = ["--set", "width=24", "--set", "depth=1", "--set", "patch_size=2", "--set", "passes=1"]
 QUICK += ["--set", "batch_size=50", "--limit", "200"]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def call(*arguments: object) -> Result:

@@ -1,8 +1,8 @@
 """The record's script on made-up images of CIFAR-10's size; its rules, and what it writes."""
 
-import importlib.util
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -17,12 +17,8 @@ SMALL = ["width=24", "depth=1", "heads=3", "passes=2", "batch_size=50", "compile
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("record_cifar10", ROOT / "records/cifar10.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(loaded: Callable[[str], ModuleType]) -> ModuleType:
+    return loaded("records/cifar10.py")
 
 
 def made_up(_recipe: Recipe) -> Dataset:

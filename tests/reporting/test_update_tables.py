@@ -1,5 +1,5 @@
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,12 +12,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("update_tables", ROOT / "scripts/update_tables.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(loaded: Callable[[str], ModuleType]) -> ModuleType:
+    return loaded("scripts/update_tables.py")
 
 
 def test_stale_tables_are_named_and_then_rewritten(script: ModuleType, results: dict[str, Any], tmp_path: Path) -> None:

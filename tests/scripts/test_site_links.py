@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -13,11 +13,8 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "site_links.py"
 
 
 @pytest.fixture(scope="module")
-def links():
-    spec = importlib.util.spec_from_file_location("site_links", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def links(loaded: Callable[[str], ModuleType]) -> ModuleType:
+    return loaded("scripts/site_links.py")
 
 
 @pytest.fixture
