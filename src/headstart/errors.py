@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["HeadstartError", "UnsupportedModel", "unknown"]
+__all__ = ["HeadstartError", "UnsupportedModel", "first_line", "unknown"]
 
 
 class HeadstartError(ValueError):
@@ -14,6 +14,15 @@ class HeadstartError(ValueError):
 
 class UnsupportedModel(HeadstartError):
     """The model's attention cannot be seen; the message names the class and what was missing."""
+
+
+def first_line(error: BaseException) -> str:
+    r"""What another library's error says, in a line to be quoted; "no reason given" where it says nothing.
+
+    >>> first_line(RuntimeError("\n  shapes differ\n  at ..."))
+    'shapes differ'
+    """
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
 
 
 def unknown(kind: str, name: object, choices: Iterable[str]) -> HeadstartError:

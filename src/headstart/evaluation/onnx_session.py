@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from headstart.attention.hooks import evaluating
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, first_line
 from headstart.evaluation.timing import where
 
 __all__ = ["OnnxSession", "need_onnx", "onnx_bytes", "traced"]
@@ -113,5 +113,5 @@ def _reason(error: BaseException | None) -> str:
     """The innermost cause, in a line."""
     while error is not None and error.__cause__ is not None:
         error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0] if lines else 'no reason given'}"
+    assert error is not None
+    return f"{type(error).__name__}: {first_line(error)}"

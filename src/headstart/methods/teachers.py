@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from headstart.attention.hooks import evaluating
-from headstart.errors import HeadstartError, UnsupportedModel, unknown
+from headstart.errors import HeadstartError, UnsupportedModel, first_line, unknown
 from headstart.models.libraries import build_model
 
 __all__ = ["LIBRARIES", "StagedCNN", "library_cnn", "matched", "read_weights"]
@@ -75,7 +75,7 @@ class StagedCNN(nn.Module):
                 model(torch.zeros(2, *image_shape))
         except RuntimeError as error:
             raise HeadstartError(
-                f"agent {name} can't take images of shape {image_shape}: {str(error).splitlines()[0]}; use a CNN for "
+                f"agent {name} can't take images of shape {image_shape}: {first_line(error)}; use a CNN for "
                 "small images, or larger images (--set image_size=…)."
             ) from None
         finally:

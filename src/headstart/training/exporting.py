@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from headstart.errors import HeadstartError, unknown
+from headstart.errors import HeadstartError, first_line, unknown
 from headstart.evaluation.onnx_session import need_onnx
 from headstart.training.calibrating import calibrated
 from headstart.training.exported import NAME, save_exported
@@ -130,7 +130,7 @@ def _saved(name: str, out: Path, predictor: Predictor) -> list[Path]:
     try:
         return FORMATS[name].save(out, predictor)
     except ImportError as error:  # a library that is there and can't be imported
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        reason = first_line(error)
         raise HeadstartError(
             f"a library that the export for {name} needs can't be imported: {reason} Often torchvision is one for "
             'another PyTorch (python -c "import torchvision" says so); install the two together.'
@@ -145,7 +145,7 @@ def _compared(name: str, out: Path, files: list[Path], predictor: Predictor, pic
         gap = max(float((logits(part) - predictor.logits(part)).abs().max()) for part in parts)
     except Exception as error:  # what another library, perhaps an old one, makes of the file
         _remove(files)
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
+        reason = first_line(error)
         raise HeadstartError(
             f"the model exported for {name} can't be read again: {type(error).__name__}: {reason} The export is "
             'removed; a newer version may help, pip install -U "headstart[timm,transformers,onnx]".'

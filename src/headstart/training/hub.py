@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, first_line
 
 __all__ = ["need_hub", "push_to_hub"]
 
@@ -41,7 +41,7 @@ def push_to_hub(folder: Path, repo: str, files: Sequence[str], *, private: bool 
             commit_message="Upload a model exported by headstart",
         )
     except Exception as error:  # the hub's own errors, the network's, and those of a name that is no repository's
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        reason = first_line(error)
         raise HeadstartError(
             f"pushing {folder} to {repo} failed: {reason.rstrip('.')}. The files are written; log in with `hf auth "
             "login`, check the name (OWNER/NAME), and push again."

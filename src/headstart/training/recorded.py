@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, first_line
 from headstart.evaluation.memory_peak import out_of_memory
 
 __all__ = ["Recorded"]
@@ -75,9 +75,8 @@ class Recorded:
         except RuntimeError as error:
             if out_of_memory(error):  # told by whoever knows the batch
                 raise
-            reason = str(error).strip().splitlines()[0]
             raise HeadstartError(
-                f"{self.what} can't be recorded as a CUDA graph ({reason}); use --set graph=false with another --out, "
-                "which launches its kernels one by one."
+                f"{self.what} can't be recorded as a CUDA graph ({first_line(error)}); use --set graph=false with "
+                "another --out, which launches its kernels one by one."
             ) from error
         self.graph = graph

@@ -16,7 +16,7 @@ from typing import Any
 from headstart.data.formats.folders import PARTS
 from headstart.data.listing import Listing, stamp_of
 from headstart.data.tables import Columns, choose_columns, labels_of, parts_of, rows_of_paths
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, first_line
 
 __all__ = ["find_tables", "read_tables"]
 
@@ -157,7 +157,7 @@ def _refuse_other_columns(path: Path, names: Sequence[str], first: Path, expecte
 
 
 def _damaged(path: Path, error: Exception) -> HeadstartError:
-    return HeadstartError(f"{path} could not be read ({str(error).splitlines()[0]}): write or download it again")
+    return HeadstartError(f"{path} could not be read ({first_line(error)}): write or download it again")
 
 
 def _holds_images(kind: Any) -> bool:
