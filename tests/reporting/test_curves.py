@@ -2,6 +2,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -48,6 +49,23 @@ def test_one_pass_of_one_seed_can_be_drawn(results: dict[str, Any], tmp_path: Pa
         arm["n"], arm["runs"] = 1, arm["runs"][:1]
         arm["runs"][0]["history"] = arm["runs"][0]["history"][:1]
     assert draw_curves(results, tmp_path / "curves.png").stat().st_size > 10_000
+
+
+def test_passes_without_validation_are_left_out(
+    results: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    length = len(results["arms"][0]["runs"][0]["history"])
+    for arm in results["arms"]:
+        for run in arm["runs"]:
+            run["history"] = [
+                {k: v for k, v in row.items() if k != "val_accuracy" or index == length - 1}
+                for index, row in enumerate(run["history"])
+            ]
+    drawn: list[Figure] = []
+    original = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (drawn.append(self), original(self, *a, **k)))
+    draw_curves(results, tmp_path / "curves.png")
+    assert all(list(line.get_xdata()) == [length] for line in drawn[0].axes[0].get_lines())
 
 
 def test_long_names_go_below_the_plot_from_the_highest_line_to_the_lowest(

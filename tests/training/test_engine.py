@@ -10,6 +10,7 @@ from headstart.errors import HeadstartError
 from headstart.models.vit import VisionTransformer
 from headstart.training import Recipe, engine, feed, start, step, train
 from headstart.training.build import build_dataset, build_model
+from headstart.training.checkpoint import read_meta
 from headstart.training.locking import locked
 
 
@@ -78,6 +79,23 @@ def test_the_test_set_is_read_once_after_the_last_pass(
     assert read == ["train", "val"] * 3 + ["test"]
     train(tiny, tmp_path, dataset=dataset)
     assert len(read) == 7  # a finished run is not evaluated again
+
+
+def test_validation_may_be_rarer_and_changes_nothing_else(tiny: Recipe, tmp_path: Path) -> None:
+    rare = tiny.override(["val_every=2"])
+    assert rare.config_hash != tiny.config_hash and "val_every" not in tiny.portable()
+    often, seldom = train(tiny, tmp_path / "often"), train(rare, tmp_path / "seldom")
+    assert seldom["test_accuracy"] == often["test_accuracy"] and seldom["val_accuracy"] == often["val_accuracy"]
+    rows = [
+        [json.loads(line) for line in (tmp_path / name / "history.jsonl").read_text().splitlines()]
+        for name in ("often", "seldom")
+    ]
+    assert ["val_accuracy" in row for row in rows[1]] == [False, True, True]  # the last pass always
+    for one, other in zip(*rows, strict=True):
+        assert one["train_loss"] == other["train_loss"]
+        assert other.get("val_accuracy", one["val_accuracy"]) == one["val_accuracy"]
+    best = read_meta(tmp_path / "seldom" / "best.safetensors")
+    assert best is not None and "val_accuracy" in best["history"][-1]
 
 
 def test_the_global_random_state_stays(tiny: Recipe, tmp_path: Path) -> None:

@@ -19,11 +19,11 @@ from headstart.training.stopping import Stopped
 from headstart.training.together import Together
 
 ARMS = ["default", "mimetic", "impulse"]
-ALL = ["mixup=0.8", "erase=0.25", "ema=0.9", "accumulate=2", "batch_size=40", "drop_path=0.5"]
+ALL = ["val_every=2", "mixup=0.8", "erase=0.25", "ema=0.9", "accumulate=2", "batch_size=40", "drop_path=0.5"]
 
 
 def histories(results: dict[str, Any], key: str) -> list[float]:
-    return [row[key] for arm in results["arms"] for run in arm["runs"] for row in run["history"]]
+    return [row.get(key, 0.0) for arm in results["arms"] for run in arm["runs"] for row in run["history"]]
 
 
 @pytest.mark.parametrize("changes", [[], ALL, ["optimizer=muon"]], ids=["plain", "everything", "muon"])

@@ -28,8 +28,9 @@ def draw_curves(results: dict[str, Any], path: str | Path) -> Path:
     axes = figure.subplots()
     ends = []
     for index, arm in enumerate(results["arms"]):
-        runs = [[row["val_accuracy"] for row in run["history"]] for run in arm["runs"]]
-        passes = [row["pass"] for row in arm["runs"][0]["history"]]
+        looked = [[row for row in run["history"] if "val_accuracy" in row] for run in arm["runs"]]
+        runs = [[row["val_accuracy"] for row in rows] for rows in looked]
+        passes = [row["pass"] for row in looked[0]]
         columns = list(zip(*runs, strict=True))
         mean = [sum(column) / len(column) for column in columns]
         color, style = PALETTE[index % len(PALETTE)], STYLES[index // len(PALETTE) % len(STYLES)]

@@ -185,7 +185,7 @@ def _train(
                 progress.back(step_back(state, kept, wrong), state.step)
                 taken.forget()
                 continue
-            val_accuracy = evaluate(dataset.val)
+            validated = {"val_accuracy": evaluate(dataset.val)} if recipe.validates(state.number) else {}
             seen = state.done * feed.batch_size
             row = {
                 "pass": state.number,
@@ -193,7 +193,7 @@ def _train(
                 "train_accuracy": state.correct.item() / seen,
                 "lr": state.rate(state.step - 1),
                 "images_per_second": seen / state.seconds,
-                "val_accuracy": val_accuracy,
+                **validated,
                 "seconds": time.perf_counter() - started,
             }
             if watched is not None:

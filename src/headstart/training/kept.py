@@ -35,8 +35,8 @@ class Kept:
     def save_pass(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
         """Keep the moment after a pass as the last one, and as the best one if it is."""
         content = encode_checkpoint(tensors, meta, self.run)
-        # Runs that train together have no score in common, and so no best moment.
-        scores = [row["val_accuracy"] for row in meta["history"] if "val_accuracy" in row]
+        # Runs that train together have no score in common, and so no best moment; nor has a pass without validation.
+        scores = [row.get("val_accuracy", -1.0) for row in meta["history"]]
         if scores and scores[-1] > max(scores[:-1], default=-1.0):
             # The best first: after a kill in between, the pass is repeated, and this file is written again.
             write_atomically(self.folder / BEST, content)

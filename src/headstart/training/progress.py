@@ -72,7 +72,8 @@ class RunProgress:
 
     def passed(self, row: dict[str, Any], passes: int) -> None:
         """One pass is over; ``row`` is its line of the history."""
-        self.text = f"val {row['val_accuracy']:.1%}"
+        validated = f"val {row['val_accuracy']:.1%}" if "val_accuracy" in row else ""
+        self.text = validated or self.text
         if self.bar is not None:
             self.bar.update(self.task, completed=self.steps_done)
         elif self.console is not None:
@@ -80,7 +81,7 @@ class RunProgress:
             left = elapsed / max(1, self.steps_done - self.resumed_at) * (self.steps - self.steps_done)
             self.console.print(
                 f"{self.title} · pass {row['pass']}/{passes} · loss {row['train_loss']:.3f} · "
-                f"train {row['train_accuracy']:.1%} · val {row['val_accuracy']:.1%} · "
+                f"train {row['train_accuracy']:.1%} · {validated + ' · ' if validated else ''}"
                 f"{row['images_per_second']:,.0f} images/s · {left:.0f} s left",
                 highlight=False,
                 soft_wrap=True,

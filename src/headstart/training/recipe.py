@@ -23,6 +23,7 @@ ADDED = (
     "per_class", "fraction", "image_size", "max_bad", "content", "step_back", "resized_crop", "augment", "magnitude",
     "operations", "color_jitter", "erase", "mixup", "cutmix", "repeats", "fill", "optimizer", "ema", "accumulate",
     "eps", "methods", "permute_patches", "permute_size", "classes", "graph",
+    "val_every",
 )  # fmt: skip
 Beta = Annotated[float, Field(ge=0, lt=1)]
 SYNONYMS = {
@@ -30,6 +31,7 @@ SYNONYMS = {
     "wd": "weight_decay", "dim": "width", "embed_dim": "width", "num_heads": "heads", "layers": "depth",
     "patch": "patch_size", "img_size": "image_size", "warmup_epochs": "warmup", "smoothing": "label_smoothing",
     "clip_grad": "clip", "opt": "optimizer", "initialization": "init", "dtype": "precision", "random_erasing": "erase",
+    "eval_every": "val_every", "eval_interval": "val_every",
 }  # fmt: skip
 
 
@@ -113,6 +115,7 @@ class Recipe(BaseModel):
     compile: bool = False
     graph: bool = True  # on a GPU, launch a step's kernels all at once (a CUDA graph)
     eval_batch: Count = 512
+    val_every: Count = 1  # look at the validation images after every that many passes, and after the last
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -142,6 +145,10 @@ class Recipe(BaseModel):
                 values[key] = None
         own = {"width": None, "depth": None, "heads": None} if values.get("model", self.model) != self.model else {}
         return Recipe(**{**self.model_dump(), **own, **values})
+
+    def validates(self, number: int) -> bool:
+        """Whether the validation images are looked at after the pass of that number (from 1)."""
+        return number % self.val_every == 0 or number == self.passes
 
     @property
     def dataset_name(self) -> str:

@@ -147,9 +147,12 @@ def train_together(
             with names_fitting_runs(len(members), lambda count: try_runs(count, models, feeds[recipe.seed])):
                 _one_pass(states, trainees, stacked, list(feeds.values()), which, processes, after_step)
             check_all()
-            for trainee in trainees:
-                trainee.update(first.step / first.steps)
-            validated = accuracies(final, dataset.val, dataset, recipe.eval_batch, processes)
+            validated: list[dict[str, float]] = [{} for _ in members]
+            if recipe.validates(first.number):
+                for trainee in trainees:
+                    trainee.update(first.step / first.steps)
+                right = accuracies(final, dataset.val, dataset, recipe.eval_batch, processes)
+                validated = [{"val_accuracy": accuracy} for accuracy in right]
             seconds, seen = time.perf_counter() - started, first.done * batch_size
             rows = [
                 {
@@ -158,10 +161,10 @@ def train_together(
                     "train_accuracy": state.correct.item() / seen,
                     "lr": state.rate(state.step - 1),
                     "images_per_second": seen * len(members) / state.seconds,
-                    "val_accuracy": accuracy,
+                    **looked,
                     "seconds": seconds / len(members),
                 }
-                for state, accuracy in zip(states, validated, strict=True)
+                for state, looked in zip(states, validated, strict=True)
             ]
             for state, row in zip(states, rows, strict=True):
                 state.end_pass(row)
