@@ -23,8 +23,8 @@ PLAIN: dict[str, Any] = {"dataset": "cifar10", "patch_size": 4, "crop": 4, "flip
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {
         **PLAIN, "dataset": "digits", "limit": 200, "width": 36, "depth": 1, "patch_size": 2, "passes": 1, "crop": 0,
-        "val_every": 1, "flip": False, "batch_size": 50, "depths": (1, 2), "questions": ("pooling", "mlp"), "gradient": False,
-        "compile": False,
+        "val_every": 1, "flip": False, "batch_size": 50, "depths": (1, 2), "questions": ("pooling", "mlp"),
+        "gradient": False, "compile": False,
     },
     "small": {
         **PLAIN, "limit": 2000, "width": 72, "depth": 4, "passes": 5, "val_every": 5, "batch_size": 64,
@@ -51,8 +51,8 @@ def run(request: Request) -> dict[str, Any]:
     Settings: ``size`` (small or full), ``questions`` (names; all unless given), ``depths`` (that value starts are
     crossed with), ``gradient`` (whether the slow solver takes part), ``jobs`` (runs at once), and ``dataset``,
     ``limit`` (0: all images), ``width``, ``depth``, ``heads``, ``patch_size``, ``passes``, ``val_every``,
-    ``batch_size``, ``lr``, ``crop``, ``flip``, ``compile``. Runs lie in ``runs``, those of one change of the recipe together; an arm that
-    several questions ask for is trained once.
+    ``batch_size``, ``lr``, ``crop``, ``flip``, ``compile``. Runs lie in ``runs``, those of one change of the recipe
+    together; an arm that several questions ask for is trained once.
 
     Raises :class:`~headstart.errors.HeadstartError` for unknown questions and settings.
     """
