@@ -9,7 +9,8 @@ from headstart.errors import HeadstartError
 from headstart.initialization import resolve
 from headstart.studies import STUDIES, Request
 from headstart.studies import ablation as study
-from headstart.studies.ablation_questions import QUESTIONS, RELEASED, Arm, questions
+from headstart.studies.ablation_questions import QUESTIONS, questions
+from headstart.studies.questions import RELEASED, Arm
 
 
 def request(out: Path, *settings: str, seeds: int = 2) -> Request:

@@ -2,44 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from headstart.initialization.values import VALUES
+from headstart.studies.questions import RELEASED, Arm, Question
 
-__all__ = ["QUESTIONS", "RELEASED", "Arm", "Question", "questions"]
-
-RELEASED = "impulse:solver=pseudoinverse:offsets=released:value=mimetic"  # 2505.19985 as it was released
-
-
-@dataclass(frozen=True)
-class Arm:
-    """An initialization, and what is changed in the recipe for it: ``("depth=12",)``."""
-
-    init: str
-    changes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Question:
-    """A choice, and the arms that it is made between.
-
-    Args:
-        name: for ``--set questions=``.
-        text: the question.
-        arms: what answers it.
-        reference: the initialization that differences are taken to, at the same changes of the recipe where it stands
-            among the arms with them, else without changes.
-    """
-
-    name: str
-    text: str
-    arms: tuple[Arm, ...]
-    reference: str = "impulse"
-
-    def beside(self, arm: Arm) -> Arm:
-        """The arm that ``arm`` is compared to."""
-        here = Arm(self.reference, arm.changes)
-        return here if here in self.arms else Arm(self.reference)
+__all__ = ["QUESTIONS", "questions"]
 
 
 def _plain(*inits: str) -> tuple[Arm, ...]:

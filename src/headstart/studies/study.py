@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STUDIES", "Request", "Study", "provenance", "register", "shown"]
 
+DATASETS = ("dataset", "fashion", "photos")  # settings whose value may name a place
 KINDS = {int: "a whole number", float: "a number", str: "a text"}
 
 
@@ -81,7 +82,7 @@ class Request:
         words = ["headstart", "study", name, "--seeds", str(self.seeds), *["--quick"] * self.quick]
         for text in self.settings:
             key, _, value = text.partition("=")
-            words += ["--set", f"{key}={spec_name(value) if key == 'dataset' else value}"]
+            words += ["--set", f"{key}={spec_name(value) if key in DATASETS else value}"]
         return shlex.join(words)
 
 
