@@ -1,6 +1,6 @@
 """Studies: questions about why a head start works, each answered by one command, with a result file and pictures."""
 
-from headstart.studies import ablation, corruptions, filters, locality, permutation, starts, verification
+from headstart.studies import ablation, corruptions, filters, locality, permutation, recipe, starts, verification
 from headstart.studies.study import STUDIES, Request, Study
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "filters",
     "locality",
     "permutation",
+    "recipe",
     "starts",
     "verification",
 ]

@@ -27,14 +27,16 @@ class Question:
         arms: what answers it.
         reference: the initialization that differences are taken to, at the same changes of the recipe where it stands
             among the arms with them, else without changes.
+        of_recipe: changes of the recipe are what is asked about, so that differences are taken to none.
     """
 
     name: str
     text: str
     arms: tuple[Arm, ...]
     reference: str = "impulse"
+    of_recipe: bool = False
 
     def beside(self, arm: Arm) -> Arm:
         """The arm that ``arm`` is compared to."""
         here = Arm(self.reference, arm.changes)
-        return here if here in self.arms else Arm(self.reference)
+        return here if here in self.arms and not self.of_recipe else Arm(self.reference)
