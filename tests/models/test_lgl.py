@@ -3,7 +3,7 @@ import torch
 
 from headstart import HeadstartError
 from headstart.models.lgl import ChannelNorm, LGLBlock, LocalAggregation, SparseAttention, map_norm, two_from_one
-from headstart.models.vit import Attention
+from headstart.models.vit_blocks import Attention
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError, unknown
-from headstart.models.vit import Mlp
+from headstart.models.vit_blocks import Mlp
 
 __all__ = ["ChannelNorm", "LGLBlock", "LocalAggregation", "MapNorm", "SparseAttention", "map_norm"]
 

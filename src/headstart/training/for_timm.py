@@ -16,7 +16,7 @@ from torch import Tensor
 
 from headstart.data import normalize
 from headstart.errors import HeadstartError
-from headstart.models.vit import Block
+from headstart.models.vit_blocks import Block
 from headstart.training.checkpoint import save_weights
 from headstart.training.files import write_json
 from headstart.training.plain_vit import plain_vit

@@ -23,7 +23,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError
-from headstart.models.vit import Block, VisionTransformer
+from headstart.models.vit import VisionTransformer
+from headstart.models.vit_blocks import Block
 from headstart.training.plain_vit import plain_vit
 from headstart.training.predicting import Predictor
 
