@@ -98,8 +98,10 @@ def questions(width: int, depth: int, depths: tuple[int, ...], gradient: bool) -
         Question(
             "images",
             "Does it help to solve heads on real images, or to whiten the patch embedding on them?",
+            # Whitening shows the scheme images, with which its solver would be decoder if none were named.
             _plain("default", "default:whiten=True", "mimetic", "mimetic:whiten=True", "impulse",
-                   "impulse:solver=decoder", "impulse:whiten=True", "impulse:solver=decoder:whiten=True"),
+                   "impulse:solver=rotation:whiten=True", "impulse:solver=decoder",
+                   "impulse:solver=decoder:whiten=True"),
         ),
         Question(
             "mlp",
