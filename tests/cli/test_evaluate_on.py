@@ -27,7 +27,11 @@ def test_a_run_is_evaluated_on_another_dataset(tmp_path: Path) -> None:
         else:
             assert json.loads(short.stdout)["runs"][0]["on"]["accuracy"] == accuracy
     typed = CliRunner().invoke(app, ["evaluate", str(tmp_path / "run"), "digts"])
-    assert typed.exit_code == 1 and "there is no run folder digts" in typed.stderr
+    assert typed.exit_code == 1
+    assert typed.stderr.endswith("there is neither a run nor a dataset digts: did you mean digits?\n")
+    typed = CliRunner().invoke(app, ["evaluate", str(tmp_path / "run"), "nowhere/"], env={"COLUMNS": "120"})
+    told = "a run nor a dataset nowhere/: expected a dataset by name, a folder of images, or one more run."
+    assert typed.exit_code == 1 and told in " ".join(typed.stderr.split())
 
     missing = CliRunner().invoke(app, [*words, str(tmp_path / "nowhere.csv")], env={"COLUMNS": "120"})
     assert (missing.exit_code, missing.stdout) == (1, "")  # told before anything is computed

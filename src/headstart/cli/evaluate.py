@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import shlex
 from datetime import date
@@ -121,14 +122,22 @@ def evaluate(
 
 
 def _parted(runs: list[str], on: str | None) -> tuple[list[str], str | None]:
-    """The runs, and the dataset: that of ``--on``, or the last of ``runs`` where it is one and no folder of a run."""
+    """The runs, and the dataset: that of ``--on``, or the last of ``runs`` where it is one and no folder of a run.
+
+    Raises :class:`~headstart.errors.HeadstartError` where the last of several is nothing of either kind.
+    """
     from headstart.data import dataset_names, spec_name
 
     *others, last = runs
     if not others or on is not None or any((Path(last) / name).exists() for name in ("config.json", "results.json")):
         return runs, on
-    known = spec_name(last) in dataset_names() or Path(last).exists()
-    return (others, last) if known else (runs, on)
+    if spec_name(last) not in dataset_names() and not Path(last).exists():
+        near = difflib.get_close_matches(last, dataset_names(), n=1)
+        meant = (
+            f"did you mean {near[0]}?" if near else "expected a dataset by name, a folder of images, or one more run."
+        )
+        raise HeadstartError(f"there is neither a run nor a dataset {last}: {meant}")
+    return others, last
 
 
 def chosen_device(name: str | None) -> torch.device:
