@@ -7,6 +7,8 @@ from headstart.studies.questions import RELEASED, Arm, Question
 
 __all__ = ["QUESTIONS", "questions"]
 
+WIDER = "impulse:kernel=5:offsets=random"
+
 
 def _plain(*inits: str) -> tuple[Arm, ...]:
     return tuple(Arm(init) for init in inits)
@@ -62,7 +64,7 @@ def questions(width: int, depth: int, depths: tuple[int, ...], gradient: bool) -
             "offsets",
             "Which window do offsets come from, and in which order?",
             _plain("impulse", "impulse:offsets=random", "impulse:offsets=released", "impulse:kernel=5",
-                   "impulse:kernel=7", "impulse:kernel=5:offsets=random"),
+                   "impulse:kernel=7", WIDER),
         ),
         Question(
             "heads",
@@ -90,10 +92,17 @@ def questions(width: int, depth: int, depths: tuple[int, ...], gradient: bool) -
             "position",
             "How large should the position embedding be, and of which code?",
             (
-                *_plain(*(f"impulse:position_std={s}" for s in (0.1, 0.2)), "impulse", "impulse:position_std=0.7"),
+                *_plain(*(f"impulse:position_std={s}" for s in (0.1, 0.2)), "impulse"),
+                *_plain(*(f"impulse:position_std={s}" for s in (0.7, 1.0, 1.4))),
                 *_crossed(("position=sincos", "position=harmonic"), "default", "impulse"),
                 *_plain("default"),
             ),
+        ),
+        Question(
+            "candidates",
+            "Do the best of window, order and size of position hold together, and with more seeds?",
+            _plain("impulse", WIDER, "impulse:position_std=0.7", f"{WIDER}:position_std=0.7",
+                   f"{WIDER}:position_std=1.0", f"{WIDER}:position_std=0.7:solver=decoder"),
         ),
         Question(
             "images",
