@@ -54,9 +54,10 @@ class Impulse(Scheme):
     ``control``: "scrambled" permutes each head's targets by one fixed permutation: as sharp, but not local.
 
     ``position_std``: root mean square of the position embedding that rotation and decoder write, and that the released
-    solvers rescale to (0.36 is the released 18 × 0.02). A fixed embedding is never touched; with contrast or balanced
-    values, what the patch embedding and the MLPs write into its directions is removed instead, and with the decoder
-    the patch embedding is lowered where it would be more than 0.4 of the table.
+    solvers rescale to; ``None`` takes the solver's own: 0.7 for the first two, and the released 18 × 0.02 = 0.36. A
+    fixed embedding is never touched; with contrast or balanced values, what the patch embedding and the MLPs write into
+    its directions is removed instead, and with the decoder the patch embedding is lowered where it would be more than
+    0.4 of the table.
     """
 
     kernel: int = 3
@@ -65,7 +66,7 @@ class Impulse(Scheme):
     sharpness: float | tuple[float, ...] | None = None
     value: Literal["contrast", "balanced", "mimetic", "random", "default"] = "contrast"
     control: Literal["none", "scrambled"] = "none"
-    position_std: float = 0.36
+    position_std: float | None = None
     steps: int = 10_000
     pseudo_input: str = "position"
 
@@ -97,7 +98,8 @@ class Impulse(Scheme):
         sharpness = None if asked is None else per_block(asked, depth)
         shape = [b.heads for b in view.blocks], [b.grid for b in view.blocks]
         offsets = block_offsets(self.offsets, self.kernel, *shape, draw)
-        problem = Problem.make(view, offsets, self.control == "scrambled", self.position_std, draw)
+        size = self.position_std if self.position_std is not None else solver.position_std
+        problem = Problem.make(view, offsets, self.control == "scrambled", size, draw)
         if source == "relative":
             start = relative_start(problem)
         elif source == "rotary":

@@ -18,7 +18,7 @@ from headstart.errors import HeadstartError
 from headstart.initialization.codes import Code, harmonic
 from headstart.initialization.draw import Draw
 from headstart.initialization.gradient import draw_start, gradient_qk, pseudo_input
-from headstart.initialization.pseudoinverse import draw_noise, pseudoinverse_qk
+from headstart.initialization.pseudoinverse import POSITION_STD, draw_noise, pseudoinverse_qk
 from headstart.initialization.reading import discriminate, ridge
 from headstart.initialization.sincos import read_sincos
 from headstart.positions import side_by_side
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from headstart.initialization.impulse import Impulse
 
 __all__ = ["SOLVERS", "Problem", "Solver"]
+
+SINCOS_STD = 0.7  # about that of a table of sines and cosines, √½; with 0.36 networks trained worse
 
 Solve = Callable[[int, BlockView, Tensor], "tuple[Tensor, Tensor]"]
 
@@ -72,6 +74,7 @@ class Problem:
 class Solver:
     prepare: Callable[[Problem, Impulse], Solve]
     sharpness: float | None  # asked for when the caller names none
+    position_std: float  # of a learned embedding, likewise
     fits: bool = False  # whether Q and K depend on the very inputs they are solved on
     same_code: bool = False  # whether all heads read one code, so that heads of one offset have the same logits
 
@@ -202,8 +205,8 @@ def _gradient(problem: Problem, scheme: Impulse) -> Solve:
 
 
 SOLVERS: dict[str, Solver] = {
-    "rotation": Solver(_rotation, 0.5, same_code=True),
-    "decoder": Solver(_decoder, 0.5, fits=True),
-    "pseudoinverse": Solver(_pseudoinverse, None),
-    "gradient": Solver(_gradient, None),
+    "rotation": Solver(_rotation, 0.5, SINCOS_STD, same_code=True),
+    "decoder": Solver(_decoder, 0.5, SINCOS_STD, fits=True),
+    "pseudoinverse": Solver(_pseudoinverse, None, POSITION_STD),
+    "gradient": Solver(_gradient, None, POSITION_STD),
 }

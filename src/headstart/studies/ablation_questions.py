@@ -92,8 +92,8 @@ def questions(width: int, depth: int, depths: tuple[int, ...], gradient: bool) -
             "position",
             "How large should the position embedding be, and of which code?",
             (
-                *_plain(*(f"impulse:position_std={s}" for s in (0.1, 0.2)), "impulse"),
-                *_plain(*(f"impulse:position_std={s}" for s in (0.7, 1.0, 1.4))),
+                *_plain(*(f"impulse:position_std={s}" for s in (0.1, 0.2, 0.36)), "impulse"),
+                *_plain(*(f"impulse:position_std={s}" for s in (1.0, 1.4))),
                 *_crossed(("position=sincos", "position=harmonic"), "default", "impulse"),
                 *_plain("default"),
             ),
@@ -101,8 +101,8 @@ def questions(width: int, depth: int, depths: tuple[int, ...], gradient: bool) -
         Question(
             "candidates",
             "Do the best of window, order and size of position hold together, and with more seeds?",
-            _plain("impulse", WIDER, "impulse:position_std=0.7", f"{WIDER}:position_std=0.7",
-                   f"{WIDER}:position_std=1.0", f"{WIDER}:position_std=0.7:solver=decoder"),
+            _plain("impulse", WIDER, f"{WIDER}:solver=decoder", f"{WIDER}:position_std=1.0",
+                   f"{WIDER}:position_std=0.36", "impulse:position_std=0.36"),
         ),
         Question(
             "images",
