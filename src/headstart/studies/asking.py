@@ -61,7 +61,7 @@ def ask(request: Request, study: str, key: str, recipe: Recipe, asked: Sequence[
     common = {
         "protocol": PROTOCOL,
         **{name: first[name] for name in ("hardware", "versions", "date")},
-        "commit": ", ".join(dict.fromkeys(results["commit"] or "unknown" for results in made.values())),
+        "commit": ", ".join(dict.fromkeys(commit for one in made.values() for commit in _commits(one))),
         "seeds": seeds,
         "n": len(seeds),
     }
@@ -79,6 +79,10 @@ def ask(request: Request, study: str, key: str, recipe: Recipe, asked: Sequence[
         request.show(shown(rows, UNSHOWN))
         answers.append(answer)
     return {**common, "command": request.command(study), "answers": answers}
+
+
+def _commits(results: dict[str, Any]) -> list[str]:
+    return (results["commit"] or "unknown").split(", ")
 
 
 def _told(changes: Iterable[str]) -> list[str]:
