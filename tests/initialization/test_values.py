@@ -105,6 +105,22 @@ def test_content_std_is_the_streams(seeded):
 
 
 @pytest.mark.filterwarnings("ignore:.*cannot cover")
+@pytest.mark.parametrize(("weights", "size"), [(1 / math.sqrt(3 * 48), 0.7), (0.06, 0.52), (0.02, 0.36), (1.0, 0.7)])
+def test_position_is_written_as_large_as_the_content_beside_it_asks(weights, size, seeded):
+    """48 weights for each channel: content of √48 times theirs, 1.25 times as much, between the bounds."""
+    model = create_vit(width=48, depth=1, heads=3)
+    torch.nn.init.normal_(model.patch_embed.proj.weight, std=weights, generator=seeded())
+    with pytest.warns(UserWarning, match="cannot cover"):
+        init_(model, Impulse(), generator=seeded())
+    assert model.pos_embed.detach().square().mean().sqrt() == pytest.approx(size, rel=0.02)
+
+
+@pytest.mark.parametrize("size", [-1, 0.0, "large"])
+def test_a_position_of_no_size_is_refused(size):
+    with pytest.raises(HeadstartError, match=f"^expected position_std above 0, got {size!r}: 0.36"):
+        Impulse(position_std=size)
+
+
 def test_content_is_lowered_beside_a_fixed_table_that_is_decoded(images, seeded):
     sizes = {}
     for solver in ("rotation", "decoder"):

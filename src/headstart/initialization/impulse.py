@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from headstart.attention import AttentionView, BlockView
-from headstart.errors import unknown
+from headstart.errors import HeadstartError, unknown
 from headstart.initialization.draw import Draw
 from headstart.initialization.offsets import Offsets, block_offsets
 from headstart.initialization.scheme import Aim, Scheme
@@ -22,6 +22,7 @@ from headstart.initialization.values import (
     RESERVING,
     VALUES,
     content_std,
+    position_std,
     quieten_content,
     reserve_position,
     write_values,
@@ -54,7 +55,8 @@ class Impulse(Scheme):
     ``control``: "scrambled" permutes each head's targets by one fixed permutation: as sharp, but not local.
 
     ``position_std``: root mean square of the position embedding that rotation and decoder write, and that the released
-    solvers rescale to; ``None`` takes the solver's own: 0.7 for the first two, and the released 18 × 0.02 = 0.36. A
+    solvers rescale to; ``None`` takes the solver's own: for the first two 1.25 times what the patch embedding is
+    expected to write, between 0.36 and 0.7 (which it is in the usual models), and the released 18 × 0.02 = 0.36. A
     fixed embedding is never touched; with contrast or balanced values, what the patch embedding and the MLPs write into
     its directions is removed instead, and with the decoder the patch embedding is lowered where it would be more than
     0.4 of the table.
@@ -83,6 +85,9 @@ class Impulse(Scheme):
         ):
             if getattr(self, field) not in choices:
                 raise unknown(field, getattr(self, field), choices)
+        size = self.position_std
+        if size is not None and not (isinstance(size, int | float) and size > 0):
+            raise HeadstartError(f"expected position_std above 0, got {size!r}: 0.36, say, or leave it out.")
         if self.sharpness is not None:
             per_block(self.sharpness, len(self.sharpness) if isinstance(self.sharpness, tuple) else 1)
 
@@ -98,7 +103,7 @@ class Impulse(Scheme):
         sharpness = None if asked is None else per_block(asked, depth)
         shape = [b.heads for b in view.blocks], [b.grid for b in view.blocks]
         offsets = block_offsets(self.offsets, self.kernel, *shape, draw)
-        size = self.position_std if self.position_std is not None else solver.position_std
+        size = self.position_std or solver.position_std or position_std(view)
         problem = Problem.make(view, offsets, self.control == "scrambled", size, draw)
         if source == "relative":
             start = relative_start(problem)

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SOLVERS", "Problem", "Solver"]
 
-SINCOS_STD = 0.7  # about that of a table of sines and cosines, √½; with 0.36 networks trained worse
-
 Solve = Callable[[int, BlockView, Tensor], "tuple[Tensor, Tensor]"]
 
 
@@ -74,7 +72,7 @@ class Problem:
 class Solver:
     prepare: Callable[[Problem, Impulse], Solve]
     sharpness: float | None  # asked for when the caller names none
-    position_std: float  # of a learned embedding, likewise
+    position_std: float | None = None  # of a learned embedding, likewise; None goes by the content beside it
     fits: bool = False  # whether Q and K depend on the very inputs they are solved on
     same_code: bool = False  # whether all heads read one code, so that heads of one offset have the same logits
 
@@ -205,8 +203,8 @@ def _gradient(problem: Problem, scheme: Impulse) -> Solve:
 
 
 SOLVERS: dict[str, Solver] = {
-    "rotation": Solver(_rotation, 0.5, SINCOS_STD, same_code=True),
-    "decoder": Solver(_decoder, 0.5, SINCOS_STD, fits=True),
+    "rotation": Solver(_rotation, 0.5, same_code=True),
+    "decoder": Solver(_decoder, 0.5, fits=True),
     "pseudoinverse": Solver(_pseudoinverse, None, POSITION_STD),
     "gradient": Solver(_gradient, None, POSITION_STD),
 }

@@ -14,7 +14,7 @@ from headstart.initialization.draw import Draw
 
 __all__ = [
     "RESERVING", "VALUES", "balanced_values", "content_std", "contrast_strength", "contrast_values", "mimetic_values",
-    "quieten_content", "reserve", "reserve_position", "split", "write_values", "zero_bias",
+    "position_std", "quieten_content", "reserve", "reserve_position", "split", "write_values", "zero_bias",
 ]  # fmt: skip
 
 VALUES = ("contrast", "balanced", "mimetic", "random", "default")
@@ -107,6 +107,18 @@ def content_std(view: AttentionView) -> float:
     if view.writer is not None:
         energy = energy + _content_energy(view, view.writer)
     return float(energy.sqrt())
+
+
+def position_std(view: AttentionView) -> float:
+    """How large a position embedding is written beside what the patch embedding is expected to write, in it alone.
+
+    min(max(1.25 · content, 0.36), 0.7), with the content's root mean square for images of unit variance. What counts
+    is the share of the two in LayerNorm's output. 0.7, about the √½ of a table of sines and cosines, beside the usual
+    0.58 trained better than 0.36 did (docs/results/ablation.md); but where little content is written, as by weights of
+    std 0.02 from patches of one pixel, it would drown.
+    """
+    content = 0.0 if view.writer is None else float(_content_energy(view, view.writer).sqrt())
+    return min(max(1.25 * content, 0.36), 0.7)
 
 
 def _content_energy(view: AttentionView, writer: nn.Conv2d) -> Tensor:
