@@ -20,7 +20,7 @@ def draw_starts(results: dict[str, Any], path: str | Path) -> Path:
     The start that the others are compared to is drawn thicker.
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
+    from matplotlib.ticker import FixedLocator, MaxNLocator, PercentFormatter
 
     answers = results["answers"]
     across, down = min(ACROSS, len(answers)), math.ceil(len(answers) / ACROSS)
@@ -42,7 +42,9 @@ def draw_starts(results: dict[str, Any], path: str | Path) -> Path:
             )
         axes.set_title(answer["question"], loc="left")
         axes.set_xlabel("passes")
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+        passes = answer["arms"][0]["passes"]
+        axes.xaxis.set_major_locator(FixedLocator(passes) if len(passes) == 1 else MaxNLocator(nbins=6, integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
         chart(axes)
     for axes in panels[len(answers) :]:
