@@ -20,7 +20,7 @@ def digits() -> Recipe:
 
     Command: ``headstart demo``.
 
-    Measured (results/digits.json): 79.5 ± 1.6 % from default, 98.2 ± 0.8 % from impulse (test accuracy, n = 3), 6 s a
+    Measured (results/digits.json): 79.5 ± 1.6 % from default, 98.1 ± 0.7 % from impulse (test accuracy, n = 3), 8 s a
     run on 2 CPU cores, 2026-11-26.
     """
     return Recipe(
