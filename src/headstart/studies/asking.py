@@ -24,9 +24,9 @@ __all__ = ["PROTOCOL", "ask", "named"]
 UNSHOWN = ("validation, %", "last pass's training images, %")  # the files have them
 PROTOCOL = (
     "All arms are trained by one recipe but for what their row names, for equal passes; at equal seed they see the "
-    "same images in the same order with the same augmentation. The test set is used once, after the last pass; "
-    "nothing was chosen by it. Differences are paired by seed, with 95 % intervals of Student's t, not corrected for "
-    "their number."
+    "same images in the same order with the same augmentation. The test set is used once a run, after the last pass; "
+    "choose by the validation accuracies, which stand beside. Differences are paired by seed, with 95 % intervals of "
+    "Student's t, not corrected for their number."
 )
 
 
