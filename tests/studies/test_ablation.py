@@ -44,7 +44,7 @@ def test_the_study_runs_answers_and_goes_on(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_unknown_questions_are_told(tmp_path: Path) -> None:
-    with pytest.raises(HeadstartError, match="unknown question of the ablation 'poolin': did you mean 'pooling'"):
+    with pytest.raises(HeadstartError, match="unknown question of this study 'poolin': did you mean 'pooling'"):
         study.run(request(tmp_path, "questions=poolin"))
 
 

@@ -6,9 +6,8 @@ from typing import Any
 
 from headstart.studies.ablation_picture import draw_ablation
 from headstart.studies.ablation_questions import QUESTIONS, questions
-from headstart.studies.asking import ask, named
+from headstart.studies.asking import ask
 from headstart.studies.study import Request, Study, register
-from headstart.training import Recipe
 from headstart.training.files import write_json
 
 __all__ = ["run"]
@@ -44,11 +43,8 @@ def run(request: Request) -> dict[str, Any]:
     Raises :class:`~headstart.errors.HeadstartError` for unknown questions and settings.
     """
     size, chosen = request.sized(SIZES, heads=3, jobs=1)
-    wanted, depths, gradient, jobs = (chosen.pop(key) for key in ("questions", "depths", "gradient", "jobs"))
-    every = questions(chosen["width"], chosen["depth"], depths, gradient)
-    asked = named("question of the ablation", wanted, every)
-    recipe = Recipe(**{**chosen, "limit": chosen["limit"] or None, "eval_batch": 500}, init="default")
-    results = {"question": STUDY.question, "size": size, **ask(request, "ablation", "questions", recipe, asked, jobs)}
+    every = questions(chosen["width"], chosen["depth"], chosen["depths"], chosen["gradient"])
+    results = ask(request, "ablation", "questions", size, chosen, every)
     write_json(request.out / "results.json", results)
     draw_ablation(results, request.out / "ablation.png")
     return results

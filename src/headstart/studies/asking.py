@@ -12,14 +12,14 @@ from headstart.data import spec_name
 from headstart.errors import unknown
 from headstart.reporting.percent import percent, points
 from headstart.studies.questions import Arm, Question
-from headstart.studies.study import Request, shown
+from headstart.studies.study import STUDIES, Request, shown
 from headstart.training import Recipe, compare
 from headstart.training.cluster import Cluster
 from headstart.training.comparison import arm_folder
 from headstart.training.files import write_json
 from headstart.training.statistics import mean_and_sd, paired_difference
 
-__all__ = ["PROTOCOL", "ask", "named"]
+__all__ = ["ask"]
 
 UNSHOWN = ("validation, %", "last pass's training images, %")  # the files have them
 PROTOCOL = (
@@ -30,24 +30,31 @@ PROTOCOL = (
 )
 
 
-def named(kind: str, wanted: Iterable[str], every: dict[str, Question]) -> list[Question]:
-    """The questions of those names.
-
-    Raises :class:`~headstart.errors.HeadstartError` for a name that no question has; ``kind`` is what they are called.
-    """
-    for name in wanted:
-        if name not in every:
-            raise unknown(kind, name, every)
-    return [every[name] for name in wanted]
-
-
-def ask(request: Request, study: str, key: str, recipe: Recipe, asked: Sequence[Question], jobs: int) -> dict[str, Any]:
-    """Train what answers ``asked``, write ``NAME.json`` for each and show its table; return all of it.
+def ask(
+    request: Request, study: str, key: str, size: str, chosen: dict[str, Any], every: dict[str, Question]
+) -> dict[str, Any]:
+    """Train what answers the questions asked, write ``NAME.json`` for each and show its table; return all of it.
 
     Runs lie in ``runs``, those of one change of the recipe together; an arm that several questions ask for is trained
-    once, ``jobs`` of them at the same time. ``study`` and ``key`` are the study's name and its setting that names
-    questions, for the commands that the files hold.
+    once.
+
+    Args:
+        request: what was asked for.
+        study: its name, for the commands that the files hold.
+        key: which of ``chosen`` names the questions.
+        size: which of the study's sizes it is.
+        chosen: its settings: keys of a recipe, whose ``limit`` of 0 takes all images, and ``jobs``, runs at once.
+        every: all questions by name.
+
+    Raises :class:`~headstart.errors.HeadstartError` for a name that no question has, and as
+    :func:`~headstart.training.compare` does.
     """
+    for name in chosen[key]:
+        if name not in every:
+            raise unknown(f"{key.removesuffix('s')} of this study", name, every)
+    asked, jobs = [every[name] for name in chosen[key]], chosen["jobs"]
+    known = {name: value for name, value in chosen.items() if name in Recipe.model_fields}
+    recipe = Recipe(**{**known, "limit": chosen.get("limit") or None, "eval_batch": 500}, init="default")
     seeds = list(range(request.seeds))
     found: dict[Arm, dict[str, Any]] = {}
     made: dict[tuple[str, ...], dict[str, Any]] = {}
@@ -78,7 +85,10 @@ def ask(request: Request, study: str, key: str, recipe: Recipe, asked: Sequence[
         request.show(Text(question.text))
         request.show(shown(rows, UNSHOWN))
         answers.append(answer)
-    return {**common, "command": request.command(study), "answers": answers}
+    return {
+        "question": STUDIES[study].question, "size": size, **common, "command": request.command(study),
+        "answers": answers,
+    }  # fmt: skip
 
 
 def _commits(results: dict[str, Any]) -> list[str]:

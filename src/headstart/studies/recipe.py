@@ -6,10 +6,9 @@ from typing import Any
 
 from headstart.reporting.percent import percent
 from headstart.studies.ablation_picture import draw_ablation
-from headstart.studies.asking import ask, named
+from headstart.studies.asking import ask
 from headstart.studies.recipe_questions import CANDIDATES, recipe_questions
 from headstart.studies.study import Request, Study, register
-from headstart.training import Recipe
 from headstart.training.files import write_json
 from headstart.training.statistics import mean_and_sd
 
@@ -51,10 +50,7 @@ def run(request: Request) -> dict[str, Any]:
     Raises :class:`~headstart.errors.HeadstartError` for unknown questions and settings.
     """
     size, chosen = request.sized(SIZES)
-    wanted, jobs = chosen.pop("questions"), chosen.pop("jobs")
-    asked = named("question of this study", wanted, recipe_questions())
-    recipe = Recipe(**{**chosen, "limit": chosen["limit"] or None, "eval_batch": 500}, init="default")
-    results = {"question": STUDY.question, "size": size, **ask(request, "recipe", "questions", recipe, asked, jobs)}
+    results = ask(request, "recipe", "questions", size, chosen, recipe_questions())
     results["best"] = {}
     for answer in results["answers"]:
         scores = {" ".join([arm["init"], *arm["changes"]]): mean_and_sd(arm["val"])[0] for arm in answer["arms"]}

@@ -8,11 +8,10 @@ from typing import Any
 from rich.text import Text
 
 from headstart.reporting.percent import percent, points
-from headstart.studies.asking import ask, named
+from headstart.studies.asking import ask
 from headstart.studies.starts_columns import SIZES, columns
 from headstart.studies.starts_picture import draw_starts
 from headstart.studies.study import Request, Study, register, shown
-from headstart.training import Recipe
 from headstart.training.files import write_json
 
 __all__ = ["run"]
@@ -31,12 +30,9 @@ def run(request: Request) -> dict[str, Any]:
     Raises :class:`~headstart.errors.HeadstartError` for unknown columns, starts and settings.
     """
     size, chosen = request.sized(SIZES)
-    wanted, starts, fashion, photos, jobs = (
-        chosen.pop(key) for key in ("columns", "starts", "fashion", "photos", "jobs")
-    )
-    asked = named("column of this study", wanted, columns(size, starts, chosen["dataset"], fashion, photos))
-    recipe = Recipe(**{**chosen, "eval_batch": 500}, init="default")
-    results = {"question": STUDY.question, "size": size, **ask(request, "starts", "columns", recipe, asked, jobs)}
+    starts = chosen["starts"]
+    every = columns(size, starts, chosen["dataset"], chosen["fashion"], chosen["photos"])
+    results = ask(request, "starts", "columns", size, chosen, every)
     results["rows"], results["differences"] = _tables(results["answers"], starts)
     write_json(request.out / "results.json", results)
     request.show(Text("Test accuracy, %"))
