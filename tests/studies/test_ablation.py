@@ -60,7 +60,8 @@ def test_every_arm_is_a_start_and_stands_beside_one(width: int, depth: int, dept
             assert question.beside(question.beside(arm)) == question.beside(arm)
     heads = {arm.changes for arm in every["heads"].arms}
     assert ((("heads=9",) in heads), ("heads=12",) in heads) == (width % 9 == 0, True)
-    assert {arm.init for arm in every["rate"].arms} == {"default", "mimetic", RELEASED, "impulse"}
+    controls = {"norm-matched", "impulse:control=scrambled"}
+    assert {arm.init for arm in every["rate"].arms} == {"default", "mimetic", RELEASED, "impulse"} | controls
     assert every["values"].beside(Arm("impulse:value=random", ("depth=24",))) == Arm("impulse", ("depth=24",))
 
 

@@ -123,7 +123,10 @@ def questions(width: int, depth: int, depths: tuple[int, ...], gradient: bool) -
         Question(
             "rate",
             "Are the others held back by the learning rate? Each start at five of them.",
-            _crossed(("lr=0.0003", "lr=0.0005", "", "lr=0.002", "lr=0.004"), *starts),
+            _crossed(
+                ("lr=0.0003", "lr=0.0005", "", "lr=0.002", "lr=0.004"),
+                "default", "norm-matched", "mimetic", RELEASED, "impulse:control=scrambled", "impulse",
+            ),
             reference="default",
         ),
     ]  # fmt: skip
