@@ -17,8 +17,9 @@ import typer
 from rich.console import Console
 
 from headstart.cli.screen import Overview, Screen
-from headstart.cli.speaking import leading, speaking
+from headstart.cli.speaking import speaking
 from headstart.errors import HeadstartError
+from headstart.leading import leading
 
 __all__ = ["UsageError", "app", "command", "group"]
 

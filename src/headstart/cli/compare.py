@@ -142,10 +142,10 @@ def _compare(
     watch: bool = False,
 ) -> None:
     from headstart.cli.report import report_of_finished
+    from headstart.leading import leading
     from headstart.reporting import draw_curves, rich_table
     from headstart.reporting.watched import draw_watched
     from headstart.training import compare
-    from headstart.training.processes import leading
 
     shown = console()
     results = compare(

@@ -50,10 +50,10 @@ def train(
 ) -> None:
     """Train one model; behind ``torchrun --nproc-per-node=N -m``, with N processes or GPUs."""
     from headstart.cli.report import report_of_finished
+    from headstart.leading import leading
     from headstart.reporting import draw_heads
     from headstart.training import arm_folder, train
     from headstart.training.gathering import note_machine
-    from headstart.training.processes import leading
 
     given = {"limit": limit, "per_class": per_class, "fraction": fraction, "init": init, "seed": seed, "with": with_}
     given["permute_patches"] = 0 if permute else None

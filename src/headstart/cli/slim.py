@@ -41,8 +41,8 @@ def slim(
 ) -> None:
     """Slim a trained ViT: its later blocks see fewer tokens, learned from the run itself; table and picture."""
     from headstart.cli.report import report_of_finished
+    from headstart.leading import leading
     from headstart.reporting.slim import draw_slim, slim_table
-    from headstart.training.processes import leading
     from headstart.training.slim_plan import plan_slimming
     from headstart.training.slim_results import slim_results
     from headstart.training.slimming import slim

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
@@ -26,10 +25,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 
+from headstart.leading import leading
+
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["answer", "asked_for_json", "console", "leading", "listing", "print_json", "show_paths", "speaking"]
+__all__ = ["answer", "asked_for_json", "console", "listing", "print_json", "show_paths", "speaking"]
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,6 @@ def speaking(as_json: bool, quiet: bool) -> Iterator[None]:
 
             stack.enter_context(untold())
         yield
-
-
-def leading() -> bool:
-    """Whether this process is the one that prints: under torchrun all processes run the command."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def console() -> Console:

@@ -8,6 +8,7 @@ from typing import Any
 from headstart.data import spec_name
 from headstart.errors import HeadstartError, unknown
 from headstart.evaluation.corruptions import CORRUPTIONS
+from headstart.leading import leading
 from headstart.methods import resolve_methods
 from headstart.studies.corruptions_picture import draw_robustness
 from headstart.studies.corruptions_rows import compared, row_cells
@@ -15,7 +16,6 @@ from headstart.studies.study import Request, Study, provenance, register, shown
 from headstart.training import Recipe, compare
 from headstart.training.corruption_arms import CorruptionOptions, corruption_arms, corruption_runs
 from headstart.training.files import write_json
-from headstart.training.processes import leading
 
 __all__ = ["run"]
 

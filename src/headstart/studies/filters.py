@@ -6,13 +6,13 @@ from typing import Any
 
 from headstart.data import spec_name
 from headstart.errors import HeadstartError
+from headstart.leading import leading
 from headstart.studies.filters_picture import draw_filters
 from headstart.studies.filters_rows import cells, measured, moved
 from headstart.studies.study import Request, Study, register, shown
 from headstart.training import Recipe, compare
 from headstart.training.build import build_dataset
 from headstart.training.files import write_json
-from headstart.training.processes import leading
 
 __all__ = ["run"]
 

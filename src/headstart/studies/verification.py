@@ -13,6 +13,7 @@ from headstart.data import load_dataset, spec_name
 from headstart.data.choosing import class_numbers
 from headstart.evaluation.verification import Contender, Entry, People, check_disjoint, det_curve, enter, fuse, people
 from headstart.evaluation.verification.features import Pool
+from headstart.leading import leading
 from headstart.reporting.verification import draw_det, draw_layers
 from headstart.studies.study import Request, Study, provenance, register, shown
 from headstart.studies.verification_rows import cells, fused_row, single_row
@@ -20,7 +21,6 @@ from headstart.training import Recipe, compare, folder_of, load_run
 from headstart.training.build import initialize
 from headstart.training.files import write_json
 from headstart.training.inspection import Run
-from headstart.training.processes import leading
 from headstart.training.recipe import config_hash
 from headstart.training.start import has_heads
 from headstart.training.trainee import build_trainee

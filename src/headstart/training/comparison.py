@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import HeadstartError
+from headstart.leading import leading
 from headstart.training.arms import Matrix, of_arm
 from headstart.training.build import build_dataset
 from headstart.training.engine import train
 from headstart.training.gathering import gather, note_machine
-from headstart.training.processes import leading
 from headstart.training.recipe import Recipe
 from headstart.training.run_folder import check, claim
 from headstart.training.start import has_heads

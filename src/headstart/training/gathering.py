@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.initialization import resolve
+from headstart.leading import leading
 from headstart.training.files import write_json
-from headstart.training.processes import leading
 from headstart.training.provenance import command, commit, hardware, versions
 from headstart.training.recipe import config_hash
 from headstart.training.run_folder import read_json

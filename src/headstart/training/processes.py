@@ -5,20 +5,13 @@ Under ``torchrun`` each process has its share of every batch; without it there i
 
 from __future__ import annotations
 
-import os
-
 import torch
 from torch import Tensor, distributed, nn
 
 from headstart.errors import HeadstartError
 from headstart.training.recipe import Recipe
 
-__all__ = ["Processes", "leading"]
-
-
-def leading() -> bool:
-    """Whether this process is the first, or the only one: known before anything of the others is, from torchrun."""
-    return os.environ.get("RANK", "0") == "0"
+__all__ = ["Processes"]
 
 
 class Processes:

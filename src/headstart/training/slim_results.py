@@ -9,11 +9,11 @@ from typing import Any
 from torch import nn
 
 from headstart.evaluation import cost
+from headstart.leading import leading
 from headstart.training.comparison import Run
 from headstart.training.equal_speed import time_together
 from headstart.training.files import write_json
 from headstart.training.inspection import load_run
-from headstart.training.processes import leading
 from headstart.training.provenance import commit, hardware, versions
 from headstart.training.recipe import config_hash
 from headstart.training.run_folder import read_json
