@@ -13,7 +13,7 @@ from headstart.reporting.style import MAPS, save_figure, styled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["corruption_markdown", "corruption_tables", "draw_corruptions", "heading", "of_what"]
+__all__ = ["corruption_tables", "draw_corruptions", "heading", "of_what"]
 
 TITLES = {
     "clean_accuracy": "clean, %",
@@ -78,16 +78,6 @@ def kind_rows(summary: dict[str, Any]) -> Rows:
         for name in summary["corruptions"]
     ]
     return header, rows
-
-
-def corruption_markdown(summary: dict[str, Any]) -> str:
-    """The three tables in Markdown, and under them what they are of."""
-    parts = []
-    for header, rows in (kept_rows(summary), lost_rows(summary), kind_rows(summary)):
-        lines = ["| " + " | ".join(header) + " |", "|---|" + "---:|" * (len(header) - 1)]
-        lines += ["| " + " | ".join([f"`{row[0]}`", *row[1:]]) + " |" for row in rows]
-        parts.append("\n".join(lines))
-    return "\n\n".join([*parts, of_what(summary)])
 
 
 def corruption_tables(summary: dict[str, Any]) -> list[Fitted]:
