@@ -1,6 +1,9 @@
-"""A run that takes a second: 200 digits, 16 tokens, one block of width 24."""
+"""Runs that take a second, and what jobs need to find the library."""
 
 from __future__ import annotations
+
+import os
+import sys
 
 import pytest
 
@@ -9,6 +12,7 @@ from headstart.training import Recipe
 
 @pytest.fixture
 def tiny() -> Recipe:
+    """200 digits, 16 tokens, one block of width 24."""
     return Recipe(
         dataset="digits",
         limit=200,
@@ -22,3 +26,15 @@ def tiny() -> Recipe:
         passes=3,
         batch_size=50,
     )
+
+
+@pytest.fixture
+def long(tiny: Recipe) -> Recipe:
+    return tiny.override(["passes=20", "batch_size=10"])  # a second or two, so that it can be cut
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of jobs: the library that is tested here, and one thread."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
