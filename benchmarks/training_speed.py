@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from _training_ways import Ceiling, Ours, Timm, let_timm_be_imported, random_dataset
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
-from training_ways import Ceiling, Ours, Timm, let_timm_be_imported, random_dataset
 
 from headstart.training import Recipe
 from headstart.training.processes import Processes
