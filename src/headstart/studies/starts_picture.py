@@ -25,7 +25,8 @@ def draw_starts(results: dict[str, Any], path: str | Path) -> Path:
     answers = results["answers"]
     across, down = min(ACROSS, len(answers)), math.ceil(len(answers) / ACROSS)
     starts = [arm["init"] for arm in answers[0]["arms"]]
-    figure = Figure(figsize=(4.3 * across, 2.9 * down + 0.3 + 0.19 * len(starts)), layout="constrained")
+    below = 0 if len(answers) < across * down else 0.19 * len(starts)  # a free panel has room for the names
+    figure = Figure(figsize=(4.3 * across, 2.9 * down + 0.3 + below), layout="constrained")
     panels = figure.subplots(down, across, squeeze=False).ravel()
     for axes, answer in zip(panels, answers, strict=False):
         for place, arm in enumerate(answer["arms"]):
@@ -47,9 +48,11 @@ def draw_starts(results: dict[str, Any], path: str | Path) -> Path:
         axes.yaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
         chart(axes)
+    named = panels[0].get_legend_handles_labels()
     for axes in panels[len(answers) :]:
-        axes.set_visible(False)
-    lines, names = figure.axes[0].get_legend_handles_labels()
-    figure.legend(lines, names, loc="outside lower left")
+        axes.axis("off")
+        axes.legend(*named, loc="center left")
+    if below:
+        figure.legend(*named, loc="outside lower left")
     figure.suptitle(f"Validation accuracy, mean of {results['n']} seeds", x=0.01, ha="left")
     return save_figure(figure, path)
