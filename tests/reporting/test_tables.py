@@ -54,6 +54,11 @@ def test_single_measurements_stay_in_the_file() -> None:
     assert table == "| way | images/s |\n|---|---|\n| ours | 5.0 |\n\n`c` on G."
 
 
+def test_every_commit_of_the_runs_is_told_once(results: dict[str, Any]) -> None:
+    results["commit"] = ", ".join(("a" * 40, "b" * 40, "a" * 40))
+    assert markdown_table(results).endswith("commits aaaaaaaaaa, bbbbbbbbbb.")
+
+
 def test_a_matrix_has_costs_and_what_goes_beyond_the_single_gains(results: dict[str, Any]) -> None:
     results["matrix"] = {"init": ["default"], "with": ["none", "drloc"]}
     for arm, beyond, interval in zip(results["arms"], (None, -0.012), (None, [-0.03, 0.006]), strict=True):

@@ -119,4 +119,6 @@ def _machine(results: dict[str, Any]) -> str:
 
 
 def _commit(results: dict[str, Any]) -> str:
-    return f", commit {results['commit'][:10]}" if results["commit"] else ""
+    """The commit, or all that the runs were trained at."""
+    commits = dict.fromkeys(commit[:10] for commit in (results["commit"] or "").split(", ") if commit)
+    return f", commit{'s' * (len(commits) > 1)} {', '.join(commits)}" if commits else ""
