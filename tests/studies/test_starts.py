@@ -74,8 +74,12 @@ def test_the_last_start_stands_out_in_every_panel(tmp_path: Path, monkeypatch: p
     original = Figure.savefig
     monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (drawn.append(self), original(self, *a, **k)))
     assert draw_starts(results, tmp_path / "starts.png").stat().st_size > 10_000
-    (figure,) = drawn
-    assert [axes.get_visible() for axes in figure.axes] == [True, True, True, False]
+    draw_starts({**results, "answers": results["answers"][:2]}, tmp_path / "full.png")
+    figure, full = drawn
+    # The names stand in the free panel, or below where there is none.
+    names = figure.axes[3].get_legend()
+    assert names is not None and len(names.get_texts()) == 9 and not figure.axes[3].axison and not figure.legends
+    assert [axes.get_legend() for axes in full.axes] == [None, None] and len(full.legends[0].get_texts()) == 9
     lines = figure.axes[2].get_lines()
     assert list(lines[0].get_ydata()) == pytest.approx([0.2, 0.3])
     looks = [(line.get_color(), line.get_linestyle(), line.get_linewidth()) for line in lines]
