@@ -108,3 +108,21 @@ def cut_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
         assert other.read_bytes() == whole.read_bytes()
 
     return train_both
+
+
+@pytest.fixture
+def parts_and_whole(tmp_path: Path) -> Callable[[Recipe], dict[str, float]]:
+    """Trains a recipe with batches whole and in four parts; the largest difference of each weight in the end."""
+
+    def train_both(recipe: Recipe) -> dict[str, float]:
+        from safetensors.torch import load_file
+
+        from headstart.training import train
+
+        for parts in (1, 4):
+            train(recipe.override([f"accumulate={parts}"]), tmp_path / str(parts))
+        one, four = (load_file(tmp_path / parts / "model.safetensors") for parts in ("1", "4"))
+        assert one.keys() == four.keys()
+        return {name: (one[name] - four[name]).abs().max().item() for name in one}
+
+    return train_both
