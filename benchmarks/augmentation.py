@@ -25,6 +25,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from _pictures import pictures
 from PIL import Image
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -153,12 +154,6 @@ def speeds(size: int, device: str, repeats: int, others: list[str]) -> list[dict
         found.append(row)
         print(*(f"{key} {value}" for key, value in row.items()), sep="  ", flush=True)
     return found
-
-
-def pictures(count: int, size: int) -> Tensor:
-    """Blurred noise of full contrast, as uint8."""
-    noise = F.avg_pool2d(torch.rand(count, 3, size + 4, size + 4), 5, stride=1)
-    return ((noise - 0.5) * 4 + 0.5).clamp(0, 1).mul(255).to(torch.uint8)
 
 
 def kornia_operations() -> dict[str, Callable[[Tensor, float], Tensor]]:

@@ -19,19 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
+from _pictures import pictures
 from torch import Tensor
 
 from headstart.evaluation.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from headstart.training.provenance import commit, hardware, versions
 
 IMAGES = {32: 512, 224: 16}
-
-
-def blurred(count: int, size: int) -> Tensor:
-    """Blurred noise of full contrast, as uint8."""
-    noise = F.avg_pool2d(torch.rand(count, 3, size + 4, size + 4), 5, stride=1)
-    return ((noise - 0.5) * 4 + 0.5).clamp(0, 1).mul(255).to(torch.uint8)
 
 
 def speed(name: str, images: Tensor, repeats: int) -> float:
@@ -53,7 +47,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    images = {size: blurred(count, size) for size, count in IMAGES.items()}
+    images = {size: pictures(count, size) for size, count in IMAGES.items()}
     rows: list[dict[str, Any]] = []
     for name in CORRUPTIONS:
         speeds = {f"{size} px": round(speed(name, images[size], args.repeats)) for size in IMAGES}
