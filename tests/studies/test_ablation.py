@@ -1,6 +1,6 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -17,7 +17,7 @@ def request(out: Path, *settings: str, seeds: int = 2) -> Request:
     return Request(out, seeds, True, settings, Console(quiet=True))
 
 
-def test_the_study_runs_answers_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_study_runs_answers_and_goes_on(tmp_path: Path, forbid_training: Callable[[], None]) -> None:
     results = STUDIES["ablation"].run(request(tmp_path, "questions=pooling,values", "depths=1,2"))
     assert json.loads((tmp_path / "results.json").read_text()) == json.loads(json.dumps(results))
     assert (tmp_path / "ablation.png").stat().st_size > 10_000
@@ -35,11 +35,7 @@ def test_the_study_runs_answers_and_goes_on(tmp_path: Path, monkeypatch: pytest.
     alone = json.loads((tmp_path / "values.json").read_text())
     assert alone["command"].endswith("--quick --set depths=1,2 --set questions=values")
     assert alone["rows"][0]["start"] == "`impulse`" and alone["n"] == 2
-
-    def again(*_: Any) -> None:
-        raise AssertionError("a finished run was trained again")
-
-    monkeypatch.setattr("headstart.training.engine._train", again)
+    forbid_training()
     assert study.run(request(tmp_path, "questions=pooling"))["answers"] == [pooling]
 
 

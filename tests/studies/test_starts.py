@@ -1,6 +1,6 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
@@ -19,7 +19,7 @@ def request(out: Path, *settings: str) -> Request:
     return Request(out, 2, True, settings, Console(quiet=True))
 
 
-def test_the_study_runs_and_is_gathered_column_by_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_study_runs_and_is_gathered_column_by_column(tmp_path: Path, forbid_training: Callable[[], None]) -> None:
     STUDIES["starts"].run(request(tmp_path, "columns=heads"))
     results = study.run(request(tmp_path, "columns=hundredth,heads"))
     assert json.loads((tmp_path / "results.json").read_text()) == json.loads(json.dumps(results))
@@ -37,11 +37,7 @@ def test_the_study_runs_and_is_gathered_column_by_column(tmp_path: Path, monkeyp
     assert alone["command"] == "headstart study starts --seeds 2 --quick --set columns=heads"
     assert alone["configs"]["heads=12 passes=1 val_every=1"]["heads"] == 12
     assert "recipe" not in alone["rows"][0]  # all rows have the same
-
-    def again(*_: Any) -> None:
-        raise AssertionError("a finished run was trained again")
-
-    monkeypatch.setattr("headstart.training.engine._train", again)
+    forbid_training()
     assert study.run(request(tmp_path, "columns=heads"))["answers"] == [heads]
 
 
