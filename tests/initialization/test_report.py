@@ -38,6 +38,7 @@ def test_to_dict_is_json_with_the_same_numbers(report):
         "offset": [-1, 0],
         "target_mass": report.heads[1].target_mass,
         "entropy": report.heads[1].entropy,
+        "aimed": True,
     }
 
 

@@ -179,7 +179,7 @@ def _shortfalls(report: InitReport, view: AttentionView) -> list[str]:
     if report.asked is None:
         return []
     # Above is no shortfall: with few images, heads solved on them see these a little better than others.
-    off = [h for h in report.heads if h.target_mass < report.asked[h.block] - _TOLERANCE]
+    off = [h for h in report.heads if h.aimed and h.target_mass < report.asked[h.block] - _TOLERANCE]
     if not off:
         return []
     worst = max(off, key=lambda h: report.asked[h.block] - h.target_mass)  # type: ignore[index]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from headstart.attention import AttentionView, BlockView
 from headstart.errors import HeadstartError, unknown
+from headstart.initialization.content import check_content, content_places, write_content
 from headstart.initialization.draw import Draw
 from headstart.initialization.offsets import Offsets, block_offsets
 from headstart.initialization.scheme import Aim, Scheme
@@ -52,6 +53,9 @@ class Impulse(Scheme):
     patch a share of what its heads look at, less in a deeper network; "balanced" keeps every spatial frequency's gain
     near one at any depth; "mimetic" is 0.4·Z − 0.4·I, "random" 0.7·Z; "default" leaves them.
 
+    ``content_heads``: how many heads of each block look at content instead, at patches like their own, by the Q and K
+    of mimetic initialization (2305.09828); from block to block it is other heads in turn. The others have the offsets.
+
     ``control``: "scrambled" permutes each head's targets by one fixed permutation: as sharp, but not local.
 
     ``position_std``: root mean square of the position embedding that rotation and decoder write, and that the released
@@ -67,6 +71,7 @@ class Impulse(Scheme):
     solver: Literal["auto", "rotation", "decoder", "pseudoinverse", "gradient"] = "auto"
     sharpness: float | tuple[float, ...] | None = None
     value: Literal["contrast", "balanced", "mimetic", "random", "default"] = "contrast"
+    content_heads: int = 0
     control: Literal["none", "scrambled"] = "none"
     position_std: float | None = None
     steps: int = 10_000
@@ -85,6 +90,9 @@ class Impulse(Scheme):
         ):
             if getattr(self, field) not in choices:
                 raise unknown(field, getattr(self, field), choices)
+        count = self.content_heads
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise HeadstartError(f"content_heads: expected a whole number of heads from 0 up, got {count!r}.")
         size = self.position_std
         if size is not None and not (isinstance(size, int | float) and size > 0):
             raise HeadstartError(f"expected position_std above 0, got {size!r}: 0.36, say, or leave it out.")
@@ -101,8 +109,13 @@ class Impulse(Scheme):
         solver = SOLVERS[self.solver if self.solver != "auto" else "decoder" if images is not None else "rotation"]
         asked = self.sharpness if self.sharpness is not None else solver.sharpness
         sharpness = None if asked is None else per_block(asked, depth)
-        shape = [b.heads for b in view.blocks], [b.grid for b in view.blocks]
-        offsets = block_offsets(self.offsets, self.kernel, *shape, draw)
+        heads, grids = [b.heads for b in view.blocks], [b.grid for b in view.blocks]
+        if self.content_heads:
+            check_content(self.content_heads, view)
+        content = content_places(heads, self.content_heads)
+        shifting = [count - self.content_heads for count in heads]
+        offsets = block_offsets(self.offsets, self.kernel, shifting, grids, draw)
+        offsets = [_spread(block, count, at) for block, count, at in zip(offsets, heads, content, strict=True)]
         size = self.position_std or solver.position_std or position_std(view)
         problem = Problem.make(view, offsets, self.control == "scrambled", size, draw)
         if source == "relative":
@@ -125,14 +138,18 @@ class Impulse(Scheme):
         def begin(index: int, block: BlockView, x: Tensor) -> Tensor | None:
             if source != "mixing":
                 write_values(block, self.value, depth, spread, draw, reserved)
-            return start(index, block, x, None if sharpness is None else sharpness[index])
+            after = start(index, block, x, None if sharpness is None else sharpness[index])
+            if content[index]:
+                write_content(block, content[index], draw)
+                problem.targets[index][content[index]] = -1
+            return after
 
         if images is None:
             for index, block in enumerate(view.blocks):
                 begin(index, block, view.position_input(index)[None])
         else:
             view.visit(images, begin, first=look)
-        return Aim(offsets, problem.targets, sharpness, self._notes(view.blocks[0].heads), problem.bias_error)
+        return Aim(offsets, problem.targets, sharpness, self._notes(shifting[0]), problem.bias_error)
 
     def _notes(self, heads: int) -> list[str]:
         size = self.kernel**2
@@ -142,3 +159,12 @@ class Impulse(Scheme):
             f"{heads} heads cannot cover the {self.kernel}×{self.kernel} window of {size} offsets in one block; "
             + ("every block has the same offsets." if self.offsets == "released" else "other blocks take others.")
         ]
+
+
+def _spread(offsets: Tensor, heads: int, content: list[int]) -> Tensor:
+    """The offsets of those heads that have one, with (0, 0) between them for the others: (H, 2)."""
+    if not content:
+        return offsets
+    found = offsets.new_zeros(heads, 2)
+    found[[head for head in range(heads) if head not in content]] = offsets
+    return found

@@ -11,11 +11,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from headstart.attention import AttentionView, BlockView
+from headstart.attention import AttentionView
 from headstart.errors import unknown
+from headstart.initialization.content import MIX, mimetic_qk
 from headstart.initialization.draw import Draw
 from headstart.initialization.scheme import Aim, Scheme
-from headstart.initialization.values import VALUES, content_std, mimetic_values, split, write_values, zero_bias
+from headstart.initialization.values import VALUES, content_std, mimetic_values, write_values, zero_bias
 
 __all__ = ["Conditioned", "Default", "Mimetic", "ReleasedMimetic"]
 
@@ -60,8 +61,8 @@ class Mimetic(Scheme):
     :class:`Impulse`, keeps the stated Q and K alone.
     """
 
-    alpha: float = 0.7
-    beta: float = 0.7
+    alpha: float = MIX[0]
+    beta: float = MIX[1]
     value_alpha: float = 0.4
     value_beta: float = 0.4
     value: str = "mimetic"
@@ -73,7 +74,7 @@ class Mimetic(Scheme):
 
     def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
         for block in view.blocks:
-            q, k = self._qk(block, draw)
+            q, k = mimetic_qk(block.width, block.heads, block.head_dim, self.alpha, self.beta, draw)
             block.write("q", q)
             block.write("k", k)
             if self.value == "mimetic":
@@ -84,13 +85,6 @@ class Mimetic(Scheme):
         if self.value != "mimetic":
             _write_values(view, self.value, draw)
         return None
-
-    def _qk(self, block: BlockView, draw: Draw) -> tuple[Tensor, Tensor]:
-        width = block.width
-        product = self.alpha * (3 / width) ** 0.5 * draw.uniform(block.heads, width, width)
-        product.diagonal(dim1=1, dim2=2).add_(self.beta)
-        q, k = split(product, block.head_dim)
-        return q, k.transpose(1, 2)
 
 
 @dataclass(frozen=True)

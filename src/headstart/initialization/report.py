@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from headstart.attention import (
@@ -34,8 +35,8 @@ class HeadReport:
     the grid, the mean entropy of a patch row in nats.
 
     The offset is the one asked for by an initialization (the scrambled control permutes its targets afterwards), else
-    the one that takes most of the head's attention; its target is the patch there. ``profile`` is the mean attention at
-    each offset up to four patches away, (2m+1, 2m+1), centre in the middle.
+    the one that takes most of the head's attention; its target is the patch there. ``aimed`` says whether one was asked
+    for. ``profile`` is the mean attention at each offset up to four patches away, (2m+1, 2m+1), centre in the middle.
     """
 
     block: int
@@ -44,6 +45,7 @@ class HeadReport:
     target_mass: float
     entropy: float
     profile: Tensor = field(repr=False, compare=False)
+    aimed: bool = False
 
 
 @dataclass
@@ -66,8 +68,9 @@ class InitReport:
 
     @property
     def target_mass(self) -> float:
-        """Mean over all heads."""
-        return sum(h.target_mass for h in self.heads) / len(self.heads)
+        """Mean over the heads that were given an offset, or over all where none was."""
+        heads = [h for h in self.heads if h.aimed] or self.heads
+        return sum(h.target_mass for h in heads) / len(heads)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""
@@ -89,8 +92,9 @@ class InitReport:
             f"{self.scheme}: {len(self.heads)} heads, mean target mass {self.target_mass:.3f} on {self.measured_on}"
         ]
         lines += ["block  head    offset  target mass  entropy (nats)"]
+        any_aimed = any(h.aimed for h in self.heads)
         for h in self.heads:
-            offset = f"({h.offset[0]:+d}, {h.offset[1]:+d})"
+            offset = f"({h.offset[0]:+d}, {h.offset[1]:+d})" if h.aimed or not any_aimed else "content"
             lines.append(f"{h.block:5d} {h.head:5d}  {offset:>8}  {h.target_mass:11.3f}  {h.entropy:14.2f}")
         if self.gain is not None:
             lines.append(f"gain of spatial frequencies through the network: {self.gain[0]:.2f} to {self.gain[1]:.2f}")
@@ -146,18 +150,16 @@ def look(
     def visitor(index: int, block: BlockView, x: Tensor) -> None:
         mean, nats = mean_attention(block, x.float())
         maps.append(mean)
-        if aim is None:
-            offsets = offset_of(mean, block.grid, block.prefix)
-            targets = shift_targets(block.grid, offsets)
-        else:
-            offsets, targets = aim.offsets[index], aim.targets[index]
+        offsets, targets, aimed = _aimed(mean, block, aim, index)
         mass = target_mass(mean, targets, block.prefix)
         profile = offset_profile(mean, block.grid, block.prefix)
         cy, cx = (side - 1 for side in block.grid)
         m = min(_RADIUS, cy, cx)
         near = profile[:, cy - m : cy + m + 1, cx - m : cx + m + 1].cpu()
         for h, offset in enumerate(offsets.tolist()):
-            found.append(HeadReport(index, h, (offset[0], offset[1]), mass[h].item(), nats[h].item(), near[h]))
+            found.append(
+                HeadReport(index, h, (offset[0], offset[1]), mass[h].item(), nats[h].item(), near[h], bool(aimed[h]))
+            )
 
     if images is None:
         for index, block in enumerate(view.blocks):
@@ -172,3 +174,19 @@ def look(
 
     view.visit(images, visitor, first=note, last=note)
     return found, maps, gain(*energies)
+
+
+def _aimed(mean: Tensor, block: BlockView, aim: Aim | None, index: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Offsets (H, 2), targets (H, T) and whether they were asked for (H,); where not, they are found in the map."""
+    aimed = torch.zeros(block.heads, dtype=torch.bool)
+    if aim is not None:
+        aimed = (aim.targets[index] >= 0).any(1).cpu()
+        if aimed.all():
+            return aim.offsets[index], aim.targets[index], aimed
+    offsets = offset_of(mean, block.grid, block.prefix)
+    if aim is not None:
+        offsets = torch.where(aimed[:, None], aim.offsets[index].to(offsets), offsets)
+    targets = shift_targets(block.grid, offsets)
+    if aim is not None:  # those of the scrambled control are elsewhere than its offsets say
+        targets = torch.where(aimed[:, None].to(targets.device), aim.targets[index].to(targets), targets)
+    return offsets, targets, aimed

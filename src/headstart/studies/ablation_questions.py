@@ -23,6 +23,11 @@ def _valued(start: str, usual: str = "contrast") -> tuple[str, ...]:
     return tuple(start if value == usual else f"{start}:value={value}" for value in VALUES)
 
 
+def _thirds(change: str) -> tuple[str, str]:
+    """``impulse``, and with a third of the heads, which ``change`` tells, looking at content."""
+    return "impulse", f"impulse:content_heads={int(change.removeprefix('heads=')) // 3}"
+
+
 def _slope(high: float, low: float, depth: int) -> str:
     """Sharpness block by block from ``high`` to ``low``, as a scheme's option takes it."""
     steps = [high + (low - high) * block / max(1, depth - 1) for block in range(depth)]
@@ -96,6 +101,16 @@ def questions(width: int, depth: int, depths: tuple[int, ...], gradient: bool) -
                 *_plain(*(f"impulse:position_std={s}" for s in (1.0, 1.4))),
                 *_crossed(("position=sincos", "position=harmonic"), "default", "impulse"),
                 *_plain("default"),
+            ),
+        ),
+        Question(
+            "content",
+            "Should some heads begin by looking at content, and how many?",
+            (
+                *_plain("impulse", *(f"impulse:content_heads={count}" for count in (1, 2))),
+                *_plain("impulse:control=scrambled", "impulse:control=scrambled:content_heads=1"),
+                *(arm for change in heads[1:][-1:] for arm in _crossed((change,), *_thirds(change))),
+                *_crossed(at_depths[1:2], "impulse", "impulse:content_heads=1"),
             ),
         ),
         Question(
