@@ -72,6 +72,12 @@ class InitReport:
         heads = [h for h in self.heads if h.aimed] or self.heads
         return sum(h.target_mass for h in heads) / len(heads)
 
+    def _told(self, head: HeadReport) -> str:
+        """A head's offset; of one that was given none while others were, that it looks at content."""
+        if head.aimed or not any(h.aimed for h in self.heads):
+            return f"({head.offset[0]:+d}, {head.offset[1]:+d})"
+        return "content"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""
         names = [f.name for f in dataclasses.fields(HeadReport) if f.name != "profile"]
@@ -92,9 +98,8 @@ class InitReport:
             f"{self.scheme}: {len(self.heads)} heads, mean target mass {self.target_mass:.3f} on {self.measured_on}"
         ]
         lines += ["block  head    offset  target mass  entropy (nats)"]
-        any_aimed = any(h.aimed for h in self.heads)
         for h in self.heads:
-            offset = f"({h.offset[0]:+d}, {h.offset[1]:+d})" if h.aimed or not any_aimed else "content"
+            offset = self._told(h)
             lines.append(f"{h.block:5d} {h.head:5d}  {offset:>8}  {h.target_mass:11.3f}  {h.entropy:14.2f}")
         if self.gain is not None:
             lines.append(f"gain of spatial frequencies through the network: {self.gain[0]:.2f} to {self.gain[1]:.2f}")
@@ -125,7 +130,7 @@ class InitReport:
             )
             ax.set_xticks([])
             ax.set_yticks([])
-            ax.set_title(f"({h.offset[0]:+d}, {h.offset[1]:+d})  {h.target_mass:.2f}", fontsize=7, pad=2)
+            ax.set_title(f"{self._told(h)}  {h.target_mass:.2f}", fontsize=7, pad=2)
         for block in range(blocks):
             axes[block, 0].set_ylabel(f"block {block}", fontsize=8)
         bar = figure.colorbar(image, ax=axes, shrink=min(1.0, 3 / blocks), pad=0.02)
