@@ -54,7 +54,8 @@ class Impulse(Scheme):
     near one at any depth; "mimetic" is 0.4·Z − 0.4·I, "random" 0.7·Z; "default" leaves them.
 
     ``content_heads``: how many heads of each block look at content instead, at patches like their own, by the Q and K
-    of mimetic initialization (2305.09828); from block to block it is other heads in turn. The others have the offsets.
+    of mimetic initialization (2305.09828; Q Kᵀ is the best rank-R part of 0.7·Z + 0.7·I); from block to block it is
+    other heads in turn. ``offsets`` are those of the others.
 
     ``control``: "scrambled" permutes each head's targets by one fixed permutation: as sharp, but not local.
 
