@@ -13,7 +13,7 @@ from headstart.errors import HeadstartError
 from headstart.initialization.draw import Draw
 from headstart.initialization.values import split
 
-__all__ = ["MIX", "check_content", "content_places", "mimetic_qk", "write_content"]
+__all__ = ["MIX", "among_content", "check_content", "content_places", "mimetic_qk", "write_content"]
 
 MIX = (0.7, 0.7)  # α and β of 2305.09828
 
@@ -33,6 +33,13 @@ def mimetic_qk(width: int, heads: int, head_dim: int, alpha: float, beta: float,
 def content_places(heads: list[int], count: int) -> list[list[int]]:
     """Which ``count`` heads of each block look at content: in turn, so that from block to block other ones do."""
     return [sorted((index + j) % of for j in range(count)) for index, of in enumerate(heads)]
+
+
+def among_content(offsets: Tensor, heads: int, content: list[int]) -> Tensor:
+    """The ``offsets`` of those heads that have one, with (0, 0) between them for the others: (H, 2)."""
+    found = offsets.new_zeros(heads, 2)
+    found[[head for head in range(heads) if head not in content]] = offsets
+    return found
 
 
 def check_content(count: int, view: AttentionView) -> None:

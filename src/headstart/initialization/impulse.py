@@ -12,7 +12,7 @@ from torch import Tensor
 
 from headstart.attention import AttentionView, BlockView
 from headstart.errors import HeadstartError, unknown
-from headstart.initialization.content import check_content, content_places, write_content
+from headstart.initialization.content import among_content, check_content, content_places, write_content
 from headstart.initialization.draw import Draw
 from headstart.initialization.offsets import Offsets, block_offsets
 from headstart.initialization.scheme import Aim, Scheme
@@ -116,7 +116,7 @@ class Impulse(Scheme):
         content = content_places(heads, self.content_heads)
         shifting = [count - self.content_heads for count in heads]
         offsets = block_offsets(self.offsets, self.kernel, shifting, grids, draw)
-        offsets = [_spread(block, count, at) for block, count, at in zip(offsets, heads, content, strict=True)]
+        offsets = [among_content(*block) for block in zip(offsets, heads, content, strict=True)]
         size = self.position_std or solver.position_std or position_std(view)
         problem = Problem.make(view, offsets, self.control == "scrambled", size, draw)
         if source == "relative":
@@ -142,7 +142,6 @@ class Impulse(Scheme):
             after = start(index, block, x, None if sharpness is None else sharpness[index])
             if content[index]:
                 write_content(block, content[index], draw)
-                problem.targets[index][content[index]] = -1
             return after
 
         if images is None:
@@ -150,7 +149,7 @@ class Impulse(Scheme):
                 begin(index, block, view.position_input(index)[None])
         else:
             view.visit(images, begin, first=look)
-        return Aim(offsets, problem.targets, sharpness, self._notes(shifting[0]), problem.bias_error)
+        return Aim(offsets, problem.targets, content, sharpness, self._notes(shifting[0]), problem.bias_error)
 
     def _notes(self, heads: int) -> list[str]:
         size = self.kernel**2
@@ -160,12 +159,3 @@ class Impulse(Scheme):
             f"{heads} heads cannot cover the {self.kernel}×{self.kernel} window of {size} offsets in one block; "
             + ("every block has the same offsets." if self.offsets == "released" else "other blocks take others.")
         ]
-
-
-def _spread(offsets: Tensor, heads: int, content: list[int]) -> Tensor:
-    """The offsets of those heads that have one, with (0, 0) between them for the others: (H, 2)."""
-    if not content:
-        return offsets
-    found = offsets.new_zeros(heads, 2)
-    found[[head for head in range(heads) if head not in content]] = offsets
-    return found

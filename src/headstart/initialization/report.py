@@ -183,15 +183,12 @@ def look(
 
 def _aimed(mean: Tensor, block: BlockView, aim: Aim | None, index: int) -> tuple[Tensor, Tensor, Tensor]:
     """Offsets (H, 2), targets (H, T) and whether they were asked for (H,); where not, they are found in the map."""
-    aimed = torch.zeros(block.heads, dtype=torch.bool)
-    if aim is not None:
-        aimed = (aim.targets[index] >= 0).any(1).cpu()
-        if aimed.all():
-            return aim.offsets[index], aim.targets[index], aimed
     offsets = offset_of(mean, block.grid, block.prefix)
-    if aim is not None:
-        offsets = torch.where(aimed[:, None], aim.offsets[index].to(offsets), offsets)
     targets = shift_targets(block.grid, offsets)
-    if aim is not None:  # those of the scrambled control are elsewhere than its offsets say
-        targets = torch.where(aimed[:, None].to(targets.device), aim.targets[index].to(targets), targets)
+    if aim is None:
+        return offsets, targets, torch.zeros(block.heads, dtype=torch.bool)
+    aimed = torch.tensor([head not in aim.content[index] for head in range(block.heads)])
+    # Targets too, and not those of the offsets: the scrambled control's are elsewhere.
+    asked, found = (aim.offsets[index], aim.targets[index]), (offsets, targets)
+    offsets, targets = (torch.where(aimed[:, None], *pair) for pair in zip(asked, found, strict=True))
     return offsets, targets, aimed

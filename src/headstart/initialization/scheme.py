@@ -21,10 +21,13 @@ __all__ = ["Aim", "Scheme"]
 
 @dataclass
 class Aim:
-    """What heads were meant to look at, per block ``offsets`` (H, 2) and ``targets`` (H, T), and how sharply."""
+    """What heads were meant to look at, per block ``offsets`` (H, 2) and ``targets`` (H, T), and how sharply; and which
+    heads of each block look at ``content`` instead, so that theirs mean nothing.
+    """
 
     offsets: list[Tensor]
     targets: list[Tensor]
+    content: list[list[int]]
     sharpness: list[float] | None
     notes: list[str]
     bias_error: float | None = None

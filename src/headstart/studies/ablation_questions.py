@@ -23,11 +23,6 @@ def _valued(start: str, usual: str = "contrast") -> tuple[str, ...]:
     return tuple(start if value == usual else f"{start}:value={value}" for value in VALUES)
 
 
-def _thirds(change: str) -> tuple[str, str]:
-    """``impulse``, and with a third of the heads, which ``change`` tells, looking at content."""
-    return "impulse", f"impulse:content_heads={int(change.removeprefix('heads=')) // 3}"
-
-
 def _slope(high: float, low: float, depth: int) -> str:
     """Sharpness block by block from ``high`` to ``low``, as a scheme's option takes it."""
     steps = [high + (low - high) * block / max(1, depth - 1) for block in range(depth)]
@@ -109,7 +104,7 @@ def questions(width: int, depth: int, depths: tuple[int, ...], gradient: bool) -
             (
                 *_plain("impulse", *(f"impulse:content_heads={count}" for count in (1, 2))),
                 *_plain("impulse:control=scrambled", "impulse:control=scrambled:content_heads=1"),
-                *(arm for change in heads[1:][-1:] for arm in _crossed((change,), *_thirds(change))),
+                *(_crossed(("heads=12",), "impulse", "impulse:content_heads=4") if width % 12 == 0 else ()),
                 *_crossed(at_depths[1:2], "impulse", "impulse:content_heads=1"),
             ),
         ),
