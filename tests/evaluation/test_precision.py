@@ -1,5 +1,6 @@
 import subprocess
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -40,4 +41,6 @@ def test_a_cpu_that_is_killed_by_bfloat16_is_spared(monkeypatch: pytest.MonkeyPa
 def test_the_probe_is_a_program_that_runs() -> None:
     compile(precision.PROBE, "probe", "exec")
     # Whether bfloat16 works is the machine's; that float32 does is the program's.
-    exec(precision.PROBE.replace("bfloat16", "float32"), {})
+    left: dict[str, Any] = {}
+    exec(precision.PROBE.replace("bfloat16", "float32"), left)
+    assert left["size"] == 192 and left["heads"].dtype == torch.float32  # to its last size, and not in bfloat16

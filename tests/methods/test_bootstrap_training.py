@@ -40,9 +40,10 @@ def test_only_the_vit_is_kept(tiny: Recipe, tmp_path: Path, spec: str) -> None:
     ids=["joint, averaged", "shared, in parts", "summed", "frozen"],
 )
 def test_a_cut_run_ends_with_the_same_bits(
-    tiny: Recipe, cut_and_whole: Callable[[Recipe], None], changes: list[str]
+    tiny: Recipe, cut_and_whole: Callable[[Recipe], list[str]], changes: list[str]
 ) -> None:
-    cut_and_whole(tiny.override(changes))
+    cut, whole = cut_and_whole(tiny.override(changes))
+    assert cut == whole
 
 
 def test_parts_of_a_batch_with_a_frozen_agent_are_the_whole(

@@ -171,10 +171,11 @@ def test_stacked_models_are_the_models_one_by_one(spec: str) -> None:
 
 @pytest.mark.parametrize("changes", [[], ["ema=0.9", "pool=class", "registers=2", "init=impulse"]])
 def test_a_cut_run_ends_with_the_same_bits(
-    tiny: Recipe, tmp_path: Path, cut_and_whole: Callable[[Recipe], None], changes: list[str]
+    tiny: Recipe, tmp_path: Path, cut_and_whole: Callable[[Recipe], list[str]], changes: list[str]
 ) -> None:
     recipe = tiny.override(["methods=life", *changes])
-    cut_and_whole(recipe)
+    cut, whole = cut_and_whole(recipe)
+    assert cut == whole
     assert "blocks.1.attn.qkv.depthwise.1.weight" in load_file(tmp_path / "whole/model.safetensors")
 
 

@@ -122,10 +122,11 @@ def test_many_runs_at_once_are_those_one_by_one(name: str, half: bool) -> None:
 
 @pytest.mark.parametrize("methods", ["overlap,convffn", "convstem", "convstem:norm=batch"])
 def test_a_cut_and_averaged_run_ends_with_the_same_bits(
-    tiny: Recipe, tmp_path: Path, cut_and_whole: Callable[[Recipe], None], methods: str
+    tiny: Recipe, tmp_path: Path, cut_and_whole: Callable[[Recipe], list[str]], methods: str
 ) -> None:
     recipe = tiny.override([f"methods={methods}", "ema=0.9", "init=impulse"])
-    cut_and_whole(recipe)
+    cut, whole = cut_and_whole(recipe)
+    assert cut == whole
     stored = load_file(tmp_path / "whole/model.safetensors")
     assert all(torch.equal(stored[n], t) for n, t in load_run(tmp_path / "whole").model.state_dict().items())
     costs = json.loads((tmp_path / "whole/result.json").read_text())["costs"]

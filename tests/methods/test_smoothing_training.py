@@ -17,10 +17,11 @@ RUNS = {"plain": [], "averaged": ["ema=0.9"]}
 
 @pytest.mark.parametrize("changes", RUNS.values(), ids=RUNS)
 def test_a_cut_run_ends_with_the_same_bits_and_is_the_plain_network(
-    tiny: Recipe, tmp_path: Path, cut_and_whole: Callable[[Recipe], None], changes: list[str]
+    tiny: Recipe, tmp_path: Path, cut_and_whole: Callable[[Recipe], list[str]], changes: list[str]
 ) -> None:
     recipe = tiny.override(["methods=smoothing:where=values", *changes])
-    cut_and_whole(recipe)
+    cut, whole = cut_and_whole(recipe)
+    assert cut == whole
     smoothed = load_run(tmp_path / "whole")
     plain = vit(image_size=8, patch_size=2, in_channels=1).eval()
     plain.load_state_dict(load_file(tmp_path / "whole/model.safetensors"))

@@ -117,7 +117,8 @@ def test_a_recipe_trains_it_and_frozen_filters_come_out_as_they_went_in(tmp_path
 
     model = "convmixer:width=8:depth=1:kernel=3:patch_size=2:filters=impulse"
     recipe = Recipe(dataset="digits", limit=200, model=model, init="default", passes=2, batch_size=32, ema=0.9)
-    cut_and_whole(recipe)
+    cut, whole = cut_and_whole(recipe)
+    assert cut == whole
     from safetensors.torch import load_file
 
     trained = load_file(tmp_path / "whole/model.safetensors")

@@ -35,10 +35,11 @@ def difference(one: Path, other: Path) -> float:
     ids=lambda changes: changes[0],
 )
 def test_cut_inside_a_pass_a_run_ends_with_the_same_bits(
-    tiny: Recipe, tmp_path: Path, cut_and_whole: Callable[[Recipe], None], changes: list[str]
+    tiny: Recipe, tmp_path: Path, cut_and_whole: Callable[[Recipe], list[str]], changes: list[str]
 ) -> None:
     recipe = tiny.override(changes)
-    cut_and_whole(recipe)
+    cut, whole = cut_and_whole(recipe)
+    assert cut == whole
 
 
 @pytest.mark.parametrize("changes", [[], ["drop_path=0.5", "mixup=0.8"]], ids=["plain", "drops and mixes"])

@@ -89,9 +89,10 @@ def test_images_left_as_they_are_leave_the_run_as_it_is(tiny: Recipe, tmp_path: 
 
 @pytest.mark.parametrize("changes", [[], ["ema=0.9"]], ids=["plain", "averaged"])
 def test_a_cut_run_with_changed_images_ends_with_the_same_bits(
-    tiny: Recipe, cut_and_whole: Callable[[Recipe], None], push: Any, changes: list[str]
+    tiny: Recipe, cut_and_whole: Callable[[Recipe], list[str]], push: Any, changes: list[str]
 ) -> None:
-    cut_and_whole(tiny.override(["methods=guess,push", *changes]))
+    cut, whole = cut_and_whole(tiny.override(["methods=guess,push", *changes]))
+    assert cut == whole
 
 
 def test_parts_of_changed_images_give_the_result_of_the_whole_batch(

@@ -36,10 +36,11 @@ def test_runs_with_and_without_a_method_see_the_same_images(
 
 @pytest.mark.parametrize("changes", [[], ["ema=0.9"]], ids=["plain", "averaged"])
 def test_a_cut_run_with_methods_ends_with_the_same_bits(
-    tiny: Recipe, tmp_path: Path, cut_and_whole: Callable[[Recipe], None], changes: list[str]
+    tiny: Recipe, tmp_path: Path, cut_and_whole: Callable[[Recipe], list[str]], changes: list[str]
 ) -> None:
     recipe = tiny.override(["methods=toy,guess", *changes])
-    cut_and_whole(recipe)
+    cut, whole = cut_and_whole(recipe)
+    assert cut == whole
 
 
 def test_parts_give_the_result_of_the_whole_batch(
