@@ -3,12 +3,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from headstart.errors import HeadstartError
 from headstart.initialization import resolve
 from headstart.studies import STUDIES, Request
 from headstart.studies import ablation as study
+from headstart.studies.ablation_picture import draw_ablation
 from headstart.studies.ablation_questions import QUESTIONS, questions
 from headstart.studies.questions import RELEASED, Arm
 
@@ -64,3 +66,15 @@ def test_every_arm_is_a_start_and_stands_beside_one(width: int, depth: int, dept
 def test_sharpness_goes_from_one_end_to_the_other() -> None:
     inits = [arm.init for arm in questions(72, 4, (4,), False)["sharpness"].arms]
     assert "impulse:sharpness=0.8/0.6/0.4/0.2" in inits and "impulse:sharpness=0.2/0.4/0.6/0.8" in inits
+
+
+def test_a_long_name_keeps_what_is_changed_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Figure] = []
+    original = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (drawn.append(self), original(self, *a, **k)))
+    plain = {"difference": None, "interval": None}
+    arms = [{"init": RELEASED, "changes": list(changes), **plain} for changes in ((), ("heads=6",), ("heads=12",))]
+    draw_ablation({"n": 3, "answers": [{"question": "How many?", "arms": arms}]}, tmp_path / "a.png")
+    names = [label.get_text() for label in drawn[0].axes[0].get_yticklabels()]
+    assert names[0] == RELEASED and [name.rpartition("… ")[2] for name in names[1:]] == ["heads=6", "heads=12"]
+    assert max(map(len, names)) <= 64

@@ -44,5 +44,7 @@ def draw_ablation(results: dict[str, Any], path: str | Path) -> Path:
 
 
 def _named(arm: dict[str, Any]) -> str:
-    name = " ".join([arm["init"], *arm["changes"]])
-    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+    """Its start, cut where it is long, and all that is changed for it: by this, rows of one start differ."""
+    changes = "".join(f" {change}" for change in arm["changes"])
+    init, room = arm["init"], LONGEST - len(changes)
+    return (init if len(init) <= room else f"{init[: room - 1]}…") + changes
