@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 
 from headstart.cli import compare as _compare  # noqa: F401
@@ -23,10 +24,16 @@ from headstart.cli.common import app
 
 __all__ = ["app", "main"]
 
+# How often PyTorch's threads turn in a loop, between two operations, before they sleep (libgomp, on Linux). Left alone
+# they turn so long that a program on one of two cores slows training to a fourteenth: benchmarks/busy_core.py.
+SPINS = "3000"
+
 
 def main() -> None:
     """The ``headstart`` command."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a pipe of an old code page has no ±: a question mark will do
             stream.reconfigure(errors="replace")
+    if "OMP_WAIT_POLICY" not in os.environ:  # read once, when PyTorch is imported, which no command has done yet
+        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     app()
