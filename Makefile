@@ -9,6 +9,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # torch is named beside timm in one pip command: left alone, timm's torchvision may bring another torch.
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+# Each test takes one thread. A file stays in one process, with what its tests share.
+SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile
 INPUTS := pyproject.toml constraints.txt
 
 .PHONY: demo test docs real format slow browser bench clean
@@ -21,7 +23,7 @@ test: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest $(SPREAD)
 
 # The variable keeps the theme from announcing its successor at every build.
 docs: $(VENV)/.dev
