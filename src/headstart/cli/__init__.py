@@ -25,7 +25,8 @@ from headstart.cli.common import app
 __all__ = ["app", "main"]
 
 # How often PyTorch's threads turn in a loop, between two operations, before they sleep (libgomp, on Linux). Left alone
-# they turn so long that a program on one of two cores slows training to a fourteenth: benchmarks/busy_core.py.
+# they turn so long that a program on one of two cores slows training of digits from 1,588 to 28 images a second, so to
+# 487; without such a program it costs a sixth (results/busy-core.json).
 SPINS = "3000"
 
 
