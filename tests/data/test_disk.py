@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from headstart.data import disk
 from headstart.data.disk import data_root, new_folder, one_at_a_time, room_for, writing
 from headstart.errors import HeadstartError
 
@@ -92,3 +94,33 @@ def test_one_goes_in_at_a_time_and_no_lock_is_left(tmp_path: Path) -> None:
         thread.join()
     assert most == [1] * 5
     assert [*(tmp_path / "root").iterdir()] == []
+
+
+def test_a_lock_that_vanishes_while_it_is_looked_at_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, looks, fstat = tmp_path / ".x.lock", [], os.fstat
+
+    def removed_meanwhile(number: int) -> os.stat_result:
+        looks.append(number)
+        if len(looks) == 1:  # whoever went before goes away now
+            lock.unlink()
+        return fstat(number)
+
+    monkeypatch.setattr(os, "fstat", removed_meanwhile)
+    with one_at_a_time(lock):
+        assert lock.exists() and len(looks) == 2
+    assert not lock.exists()
+
+
+def test_who_gives_up_waiting_leaves_the_lock_of_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_text: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(disk, "tell", interrupted)
+    lock = tmp_path / ".x.lock"
+    with one_at_a_time(lock):
+        with pytest.raises(KeyboardInterrupt), one_at_a_time(lock):
+            pass
+        assert lock.exists()
+    assert not lock.exists()

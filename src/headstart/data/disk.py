@@ -102,15 +102,18 @@ def one_at_a_time(lock: Path) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX)
             except OSError:  # a network disk without locks
                 break
-            # Whoever went before removed the file; only one that is still there keeps a third one out.
-            if lock.exists() and os.path.samestat(os.fstat(file.fileno()), lock.stat()):
-                break
+            # Whoever went before removed the file, at any moment; only one that is still there keeps a third one out.
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+                    break
             file.close()
             file = lock.open("w")
-        yield
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                lock.unlink()
     finally:
-        with suppress(OSError):
-            lock.unlink()
         file.close()
 
 
