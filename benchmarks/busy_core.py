@@ -25,10 +25,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-SPINS = ("3000", "300")
+from headstart.cli import SPINS
+
 WAYS: dict[str, dict[str, str]] = {
     "PyTorch's default": {},
-    **{f"GOMP_SPINCOUNT={count}": {"GOMP_SPINCOUNT": count} for count in SPINS},
+    **{f"GOMP_SPINCOUNT={count}": {"GOMP_SPINCOUNT": count} for count in (SPINS, "300")},
     "OMP_WAIT_POLICY=passive": {"OMP_WAIT_POLICY": "passive"},
     "one thread": {"OMP_NUM_THREADS": "1"},
 }

@@ -61,12 +61,14 @@ def inside(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     METHODS.update(known)
 
 
-def run(found: Iterable[Block]) -> None:
-    """Run blocks in one namespace; the traceback of an error names page and line."""
-    namespace = {"__name__": "page"}
+def run(found: Iterable[Block]) -> list[int]:
+    """Run blocks in one namespace, and say at which lines; the traceback of an error names page and line."""
+    namespace, lines = {"__name__": "page"}, []
     for block in found:
         if block.reason is None:
             exec(compile("\n" * (block.line - 1) + block.code, block.page, "exec"), namespace)
+            lines.append(block.line)
+    return lines
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -76,7 +78,8 @@ def test_python_runs(page: str, inside: None) -> None:
     for library in ("timm", "transformers"):
         if f"import {library}" in code or f", {library}" in code:
             pytest.importorskip(library)
-    run(PYTHON[page])
+    left_out = [block.line for block in PYTHON[page] if block.reason]
+    assert sorted([*run(PYTHON[page]), *left_out]) == [block.line for block in PYTHON[page]]
 
 
 def test_a_wrong_block_is_found() -> None:
@@ -91,7 +94,7 @@ def test_a_wrong_block_is_found() -> None:
 def test_a_block_is_left_out_for_a_reason_only() -> None:
     (block,) = blocks("<!-- not run: takes an hour -->\n```python\nwrong\n```\n", "page.md")
     assert block.reason == "takes an hour"
-    run([block])
+    assert run([block]) == []
     with pytest.raises(AssertionError, match=r"page.md:1: a block is not run and the reason is missing"):
         list(blocks("<!-- not run: -->\n```python\nwrong\n```\n", "page.md"))
 
