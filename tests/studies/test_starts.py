@@ -23,7 +23,7 @@ def test_the_study_runs_and_is_gathered_column_by_column(tmp_path: Path, forbid_
     STUDIES["starts"].run(request(tmp_path, "columns=heads"))
     results = study.run(request(tmp_path, "columns=hundredth,heads"))
     assert json.loads((tmp_path / "results.json").read_text()) == json.loads(json.dumps(results))
-    assert (tmp_path / "starts.png").stat().st_size > 10_000
+    assert all((tmp_path / name).stat().st_size > 10_000 for name in ("starts.png", "gains.png"))
     few, heads = results["answers"]
     assert few["question"] == "digits, 1 %: 1 pass" and heads["question"] == "digits, 12 heads: 1 pass"
     default, impulse = heads["arms"]

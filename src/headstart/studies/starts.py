@@ -10,6 +10,7 @@ from rich.text import Text
 from headstart.reporting.percent import percent, points
 from headstart.studies.asking import ask
 from headstart.studies.starts_columns import SIZES, columns
+from headstart.studies.starts_gains import draw_gains
 from headstart.studies.starts_picture import draw_starts
 from headstart.studies.study import Request, Study, register, shown
 from headstart.training.files import write_json
@@ -18,9 +19,10 @@ __all__ = ["run"]
 
 
 def run(request: Request) -> dict[str, Any]:
-    """Train every start on every column; write ``NAME.json`` for each column, ``results.json`` and ``starts.png``.
+    """Train every start on every column; write ``NAME.json`` for each column, ``results.json`` and two pictures.
 
-    ``results.json`` has two tables: ``rows``, test accuracies, and ``differences`` to the last start.
+    ``results.json`` has two tables: ``rows``, test accuracies, and ``differences`` to the last start. ``gains.png``
+    shows what each start is ahead of the first one, ``starts.png`` how each learns.
 
     Settings: ``size`` (small or full), ``columns`` (names; all of the size unless given), ``starts``
     (initializations; differences are taken to the last), ``jobs`` (runs at once), ``fashion`` and ``photos`` (the
@@ -38,6 +40,7 @@ def run(request: Request) -> dict[str, Any]:
     request.show(Text("Test accuracy, %"))
     request.show(shown(results["rows"]))
     draw_starts(results, request.out / "starts.png")
+    draw_gains(results, request.out / "gains.png")
     return results
 
 
