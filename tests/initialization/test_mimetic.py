@@ -78,6 +78,15 @@ def test_norm_matched_keeps_directions_and_takes_sizes(seeded):
     torch.testing.assert_close(model.pos_embed, table * rms / table.square().mean().sqrt())
 
 
+@pytest.mark.filterwarnings("ignore:.*cannot cover")
+def test_norm_matched_beside_a_fixed_table_changes_the_heads_alone(images, seeded):
+    model = create_vit(width=48, depth=1, heads=3, position="sincos")
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    init_(model, NormMatched(Impulse(solver="decoder")), images=images[:8], generator=seeded())
+    changed = {k for k, v in model.state_dict().items() if not torch.equal(v, before[k])}
+    assert changed == {"blocks.0.attn.qkv.weight", "blocks.0.attn.proj.weight"}
+
+
 def test_default_changes_nothing(seeded):
     model = create_vit(width=48, depth=2, heads=3)
     before = {k: v.clone() for k, v in model.state_dict().items()}

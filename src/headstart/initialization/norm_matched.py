@@ -23,8 +23,8 @@ class NormMatched(Scheme):
     """The model's own weights, rescaled to the size that a structured scheme gives them.
 
     Each head's Q, K, V and O keep their values but for one factor, so that their Frobenius norms are those of ``to``; a
-    learned position embedding is likewise rescaled to its root mean square. Whatever this start gains, size alone
-    gains.
+    learned position embedding is likewise rescaled to its root mean square, and all else stays. Whatever this start
+    gains, size alone gains.
     """
 
     to: Impulse = dataclasses.field(default_factory=Impulse)
@@ -38,14 +38,18 @@ class NormMatched(Scheme):
     def apply(self, view: AttentionView, draw: Draw, images: Tensor | None) -> Aim | None:
         if view.absolute is None or view.source not in ("learned", "fixed"):
             raise HeadstartError(f"norm-matched needs an absolute position embedding; here position is {view.source}.")
-        weights = [{name: block.read(name) for name in "qkvo"} for block in view.blocks]
-        table = view.position.table.detach().clone()
+        restore = view.snapshot(mlp=True)  # reserving a fixed table's directions writes to patch embedding and MLPs too
         self.to.apply(view, draw, images)
-        for block, own in zip(view.blocks, weights, strict=True):
-            for name, weight in own.items():
-                size = torch.linalg.matrix_norm(block.read(name), keepdim=True)
+        sizes = [
+            {name: torch.linalg.matrix_norm(block.read(name), keepdim=True) for name in "qkvo"} for block in view.blocks
+        ]
+        rms = view.position.table.detach().square().mean().sqrt()
+        restore()
+        for block, found in zip(view.blocks, sizes, strict=True):
+            for name, size in found.items():
+                weight = block.read(name)
                 block.write(name, weight * size / torch.linalg.matrix_norm(weight, keepdim=True).clamp(min=1e-12))
         if view.position.kind == "learned":
-            rms = view.position.table.detach().square().mean().sqrt()
-            view.position.table.detach().copy_(table * rms / table.square().mean().sqrt().clamp(min=1e-12))
+            table = view.position.table.detach()
+            table.copy_(table * rms / table.square().mean().sqrt().clamp(min=1e-12))
         return None
