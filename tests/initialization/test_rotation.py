@@ -121,3 +121,29 @@ def test_less_than_even_attention_gives_nearly_even_attention_that_can_be_traine
     report = init_(model, "impulse:sharpness=0.001", generator=seeded())
     assert report.target_mass == pytest.approx(1 / 64, rel=0.02)
     assert attention_view(model).blocks[0].read("q").abs().max() > 0
+
+
+@pytest.mark.filterwarnings("ignore:.*cannot cover")
+@pytest.mark.parametrize(
+    ("position", "start"),
+    [
+        ("learned", "impulse"),
+        ("learned", "impulse:control=scrambled"),
+        ("learned", "impulse:control=scrambled:solver=decoder"),
+        ("sincos", "impulse"),
+    ],
+)
+def test_every_channel_of_queries_and_keys_can_learn(position, start, images, seeded):
+    model = create_vit("tiny", depth=1, position=position)
+    init_(model, start, images=images if "decoder" in start else None, generator=seeded())
+    before = model(images[:4])
+    before.square().sum().backward()
+    # A row of the projection for each channel: where both query and key are zero, neither would get a gradient.
+    gradients = model.blocks[0].attn.qkv.weight.grad[: 2 * 192].reshape(2, 192, 192)
+    assert (gradients.abs().amax((0, 2)) > 0).all()
+    # What keys have in channels that no query asks for does not show.
+    block = attention_view(model).blocks[0]
+    idle = ~block.read("q").any(1, keepdim=True)
+    assert idle.any() == (start != "impulse" or position == "sincos")
+    block.write("k", block.read("k").masked_fill(idle, 0))
+    assert torch.allclose(model(images[:4]), before, atol=1e-5)

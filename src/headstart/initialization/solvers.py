@@ -119,7 +119,7 @@ def _scrambled(queries: Tensor, scramble: Tensor | None) -> Tensor:
 
 
 def _heads(code: Code, reads: Tensor, offsets: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Q and K (H, D, R) that read the code, Q rotated by each head's offset; unused channels stay zero."""
+    """Q and K (H, D, R) that read the code, Q rotated by each head's offset; channels it does not need are zero."""
     queries, keys = reads
     q = torch.stack([read @ code.rotation(offset) for read, offset in zip(queries, offsets, strict=True)])
     pad = (0, size - q.shape[-1])

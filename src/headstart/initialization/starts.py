@@ -69,8 +69,10 @@ def absolute_start(problem: Problem, solver: Solver, scheme: Impulse) -> Start:
         return torch.stack([known[key] for key in keys])
 
     def start(index: int, block: BlockView, x: Tensor, sharpness: float | None) -> None:
+        own = block.read("k")
         q, k = asked = solve(index, block, x)
         zero_bias(block, "q", "k")
+        found = asked
         if sharpness is not None:
             q, k = found = block.write_qk(*asked)
             gain = fit(index, block, x, asked, found, sharpness)
@@ -79,9 +81,22 @@ def absolute_start(problem: Problem, solver: Solver, scheme: Impulse) -> Start:
                     reset_norm(norm, float(gain[0].sqrt()))
             else:
                 q, k = (w * gain.sqrt()[:, None, None] for w in (q, k))
+        if found[0] is asked[0] and not block.has_qk_norm:
+            k = _alive(q, k, own)
         block.write_qk(q, k)
 
     return start
+
+
+def _alive(q: Tensor, k: Tensor, own: Tensor) -> Tensor:
+    """K (H, D, R) with the block's ``own`` weights in channels that neither Q nor K use.
+
+    A channel's logits are the same as long as one of the two is zero, but each one's gradient is the other times
+    something: with both at zero the channel would never learn. (A norm of queries and keys mixes channels, so there
+    both stay zero.)
+    """
+    unused = ~(q.any(1, keepdim=True) | k.any(1, keepdim=True))
+    return torch.where(unused, own.to(k), k)
 
 
 def _parts(solve: Solve, index: int, block: BlockView, x: Tensor, found: QK, fits: bool) -> list[tuple[QK, Tensor]]:
