@@ -135,6 +135,37 @@ def test_frozen_weights_are_measured_but_not_overwritten(name):
     assert len(headstart.measure(model).heads) == 4
 
 
+@pytest.mark.parametrize(
+    ("name", "scheme", "position"),
+    [
+        ("patch_embed.proj.weight", "default:whiten=True", "learned"),
+        ("patch_embed.proj.bias", "impulse", "sincos"),  # which reserves the table's directions
+        ("blocks.1.mlp.fc2.weight", "impulse", "sincos"),
+        ("blocks.0.mlp.fc1.weight", "mimetic:mlp_mean=0.1", "learned"),
+        ("blocks.1.attn.proj.weight", "default:value=random", "learned"),
+    ],
+)
+def test_frozen_weights_beside_the_heads_are_kept_too(name, scheme, position):
+    model = create_vit(image_size=16, width=24, depth=2, heads=2, position=position)
+    for parameter in (*model.patch_embed.parameters(), *model.blocks.parameters()):
+        nn.init.normal_(parameter)
+    model.get_parameter(name).requires_grad_(False)
+    before = copy.deepcopy(model.state_dict())
+    with pytest.raises(UnsupportedModel, match=f"VisionTransformer: {name} is frozen"):
+        headstart.init_(model, scheme, images=torch.randn(8, 3, 16, 16), overwrite=True)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+@pytest.mark.filterwarnings("ignore:.*cannot cover")
+def test_frozen_weights_that_a_start_leaves_are_no_obstacle():
+    model = small()
+    for part in (model.patch_embed, model.blocks[0].mlp):
+        part.requires_grad_(False)
+    headstart.init_(model)
+    model.requires_grad_(False)
+    headstart.init_(model, "default")
+
+
 def test_an_unknown_model_says_what_was_looked_for():
     with pytest.raises(UnsupportedModel) as error:
         attention_view(nn.Linear(3, 3))

@@ -62,3 +62,11 @@ def test_default_overwrites_nothing_and_asks_nothing():
     before = {key: value.clone() for key, value in trained.state_dict().items()}
     assert init_(trained, "default").scheme == "default"
     assert all(torch.equal(value, before[key]) for key, value in trained.state_dict().items())
+
+
+@pytest.mark.parametrize("option", ["value=balanced", "whiten=True", "mlp_mean=0.1"])
+def test_default_with_an_option_writes_and_so_asks(option, images):
+    trained = model()
+    torch.nn.init.normal_(trained.norm.weight)
+    with pytest.raises(HeadstartError, match=r"look trained \(norm\.weight differs"):
+        init_(trained, f"default:{option}", images=images[:8])

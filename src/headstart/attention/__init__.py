@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from headstart.attention.block import BlockView, RelativeBias
-from headstart.attention.guards import check_model, check_trainable, check_view, unwrap
+from headstart.attention.guards import check_model, check_trainable, check_view, unwrap, watch_frozen
 from headstart.attention.measures import (
     entropy,
     mean_attention,
@@ -26,7 +26,7 @@ from headstart.errors import HeadstartError, UnsupportedModel
 __all__ = [
     "AttentionView", "BlockView", "MixingView", "Position", "RelativeBias", "UnsupportedModel",
     "attention_view", "check_trainable", "entropy", "mean_attention", "offset_of", "offset_profile", "shift_targets",
-    "target_mass",
+    "target_mass", "watch_frozen",
 ]  # fmt: skip
 
 

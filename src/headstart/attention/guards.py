@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
 from torch import Tensor, nn
 
 from headstart.attention.block import BlockView
@@ -9,7 +12,7 @@ from headstart.attention.pieces import missing_in
 from headstart.attention.view import AttentionView
 from headstart.errors import UnsupportedModel
 
-__all__ = ["check_model", "check_trainable", "check_view", "unwrap"]
+__all__ = ["check_model", "check_trainable", "check_view", "unwrap", "watch_frozen"]
 
 _QUANTISERS = ("bitsandbytes", "torchao", "optimum", "hqq", "auto_gptq", "awq")
 
@@ -105,7 +108,23 @@ def check_trainable(view: AttentionView) -> None:
             storage = block.projection(kind)[0].untyped_storage().data_ptr()
             name, parameter = owners.get(storage, ("", None))
             if parameter is not None and not parameter.requires_grad:
-                raise UnsupportedModel(
-                    f"{type(view.model).__name__}: {name} is frozen (requires_grad is False), and a start would "
-                    "overwrite it; unfreeze it first: model.requires_grad_(True)."
-                )
+                raise _frozen(view, name)
+
+
+def watch_frozen(view: AttentionView) -> Callable[[], None]:
+    """Copy every frozen weight of the model; call the result after writing, and it raises if one has changed."""
+    frozen = [(name, p, p.detach().clone()) for name, p in view.model.named_parameters() if not p.requires_grad]
+
+    def check() -> None:
+        for name, parameter, before in frozen:
+            if not torch.equal(parameter, before):
+                raise _frozen(view, name)
+
+    return check
+
+
+def _frozen(view: AttentionView, name: str) -> UnsupportedModel:
+    return UnsupportedModel(
+        f"{type(view.model).__name__}: {name} is frozen (requires_grad is False), and a start would overwrite it; "
+        "unfreeze it first: model.requires_grad_(True)."
+    )

@@ -9,7 +9,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from headstart.attention import AttentionView, BlockView, attention_view, check_trainable
+from headstart.attention import AttentionView, BlockView, attention_view, check_trainable, watch_frozen
 from headstart.errors import HeadstartError, UnsupportedModel
 from headstart.initialization.draw import Draw
 from headstart.initialization.impulse import Impulse
@@ -88,8 +88,9 @@ def init_(
     start = time.perf_counter()
     chosen = resolve(scheme)
     view = attention_view(model)
-    check_trainable(view)
-    if not overwrite and not isinstance(chosen, Default):
+    if not isinstance(chosen, Default):
+        check_trainable(view)
+    if not overwrite and chosen != Default():  # which alone writes nothing
         check_untrained(view.model)
     if chosen.uses_images and images is None:
         raise HeadstartError(f"scheme {chosen.spec!r} needs images: pass images=, a few hundred unlabelled ones.")
@@ -112,9 +113,11 @@ def init_(
         generator = torch.Generator().manual_seed(torch.initial_seed())
     work = _single(view)
     restore = work.snapshot(mlp=bool(chosen.mlp_mean) or work.source in ("fixed", "rotary"))
+    check_frozen = watch_frozen(work)
     try:
         with torch.no_grad():
             aim = _apply(chosen, work, Draw(generator, work.device), images)
+            check_frozen()
             report = _report(work, chosen.spec, images, aim, generator)
     except BaseException:
         restore()
