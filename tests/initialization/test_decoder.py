@@ -52,3 +52,17 @@ def test_measure_agrees_with_the_report(images, seeded):
 def test_the_decoder_without_images_says_so():
     with pytest.raises(HeadstartError, match=r"'impulse:solver=decoder' needs images: pass images="):
         init_(create_vit(width=48, depth=1, heads=3), "impulse:solver=decoder")
+
+
+@pytest.mark.parametrize("kind", ["one", "constant"])
+@pytest.mark.parametrize("pool", ["mean", "class"])
+def test_images_all_alike_show_nothing_but_position(kind, pool, images, seeded):
+    model = create_vit(width=48, depth=2, heads=3, position="sincos", pool=pool)
+    few = images[:1] if kind == "one" else torch.full((4, 3, 32, 32), 0.3)
+    assert init_(model, "impulse", images=few, generator=seeded()).target_mass == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_head_of_one_channel_is_refused(images):
+    model = create_vit(width=48, depth=1, heads=48, position="sincos")
+    with pytest.raises(HeadstartError, match="a head of 1 channels cannot carry a position code; use fewer heads"):
+        init_(model, images=images[:8])

@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from headstart.errors import HeadstartError
+
 __all__ = ["discriminate", "ridge"]
 
 
@@ -40,7 +42,13 @@ def discriminate(x: Tensor, targets: Tensor, prefix: int, channels: int) -> tupl
     c_p over the positions that have a target (``targets`` (H, T), −1 for none). The last channel holds the
     discriminant's constant, −½‖c_j‖² read from token j, against a one read from row p. Prefix tokens count as content,
     so that no row is drawn to them.
+
+    Raises :class:`~headstart.errors.HeadstartError` for a single channel, which would be the constant's.
     """
+    if channels < 2:
+        raise HeadstartError(
+            "a head of 1 channels cannot carry a position code; use fewer heads, each with at least 2."
+        )
     gram, means = _moments(x)
     patches = means[prefix:]
     centre = patches.mean(0)
@@ -48,7 +56,8 @@ def discriminate(x: Tensor, targets: Tensor, prefix: int, channels: int) -> tupl
     shift = means.mean(0)
     about = gram - torch.outer(shift, centre) - torch.outer(centre, shift) + torch.outer(centre, centre)
     within = about - (patches - centre).T @ (patches - centre) / len(means)
-    within.diagonal().add_(1e-6 * within.diagonal().mean())
+    # The second floor is for images all alike, of which one alone is a case: then nothing but round-off is within.
+    within.diagonal().add_(max(1e-6 * within.diagonal().mean(), 1e-11 * about.diagonal().mean()))
     factor = torch.linalg.cholesky(within)
     whitened = torch.linalg.solve_triangular(factor, (patches - centre).T, upper=False)
     directions = torch.linalg.svd(whitened, full_matrices=False)[0][:, : channels - 1]
