@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from headstart import attention_view, create_vit, init_
+from headstart import HeadstartError, attention_view, create_vit, init_
 
 
 @pytest.mark.parametrize(("width", "patch"), [(96, 4), (24, 4), (240, 4), (36, 2)])
@@ -18,6 +18,15 @@ def test_whitened_patches_have_unit_variance_and_both_signs(width, patch, images
     if width == 24:  # the strongest directions only: uncorrelated
         correlation = torch.corrcoef(tokens[:, ::2].T)
         assert (correlation - torch.eye(12)).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1])
+def test_constant_images_cannot_be_whitened(level):
+    model = create_vit(width=24, depth=1, heads=3)
+    before = model.patch_embed.proj.weight.clone()
+    with pytest.raises(HeadstartError, match="whiten needs images whose patches differ; got patches of variance"):
+        init_(model, "default:whiten=True", images=torch.full((4, 3, 32, 32), level))
+    assert torch.equal(model.patch_embed.proj.weight, before)
 
 
 def test_mlp_mean_shifts_the_first_layer_only(seeded):

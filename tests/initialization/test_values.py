@@ -115,9 +115,9 @@ def test_position_is_written_as_large_as_the_content_beside_it_asks(weights, siz
     assert model.pos_embed.detach().square().mean().sqrt() == pytest.approx(size, rel=0.02)
 
 
-@pytest.mark.parametrize("size", [-1, 0.0, "large"])
+@pytest.mark.parametrize("size", [-1, 0.0, "large", math.inf, math.nan])
 def test_a_position_of_no_size_is_refused(size):
-    with pytest.raises(HeadstartError, match=f"^expected position_std above 0, got {size!r}: 0.36"):
+    with pytest.raises(HeadstartError, match=f"^expected position_std above 0 and finite, got {size!r}: 0.36"):
         Impulse(position_std=size)
 
 

@@ -5,6 +5,7 @@ Shapes: ``N`` tokens, ``T`` patches, ``D`` width, ``H`` heads, ``R`` head dim, `
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -95,8 +96,8 @@ class Impulse(Scheme):
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
             raise HeadstartError(f"content_heads: expected a whole number of heads from 0 up, got {count!r}.")
         size = self.position_std
-        if size is not None and not (isinstance(size, int | float) and size > 0):
-            raise HeadstartError(f"expected position_std above 0, got {size!r}: 0.36, say, or leave it out.")
+        if size is not None and not (isinstance(size, int | float) and 0 < size < math.inf):
+            raise HeadstartError(f"expected position_std above 0 and finite, got {size!r}: 0.36, say, or leave it out.")
         if self.sharpness is not None:
             per_block(self.sharpness, len(self.sharpness) if isinstance(self.sharpness, tuple) else 1)
 

@@ -47,6 +47,11 @@ def whiten_patches(view: AttentionView, images: Tensor, draw: Draw) -> None:
         raise HeadstartError("whiten needs more than one patch; pass a few hundred images.")
     mean = patches.mean(0)
     values, vectors = torch.linalg.eigh((patches - mean).T @ (patches - mean) / len(patches))
+    if not values[-1] > 1e-12 * patches.square().mean():  # of equal patches nothing but round-off is left
+        raise HeadstartError(
+            f"whiten needs images whose patches differ; got patches of variance {values[-1].item():.3g} at most: pass "
+            "a few hundred images, normalised as for training."
+        )
     order = values.argsort(descending=True)
     values, vectors = values[order].clamp(min=0), vectors[:, order]
     basis = vectors.T / (values + _FLOOR * values[0]).sqrt()[:, None]  # (P, P)
