@@ -1,7 +1,7 @@
 """Every Python block of README.md and the pages under docs/ runs.
 
 A page's blocks run in order, in one namespace, in a folder that holds ``photos/`` (a folder of images for each class),
-``image.jpg``, ``other.png``, and two finished runs, ``runs/photos`` and ``runs/compare-cifar10``.
+``image.jpg``, ``other.png``, and two finished runs, ``runs/photos-impulse`` and ``runs/compare-cifar10``.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("HEADSTART_DATA", str(folder / "cache"))
-        train(pinned(Recipe(dataset="photos", image_size=32, patch_size=8, **small)), Path("runs/photos"))
+        train(pinned(Recipe(dataset="photos", image_size=32, patch_size=8, **small)), Path("runs/photos-impulse"))
         digits = Recipe(dataset="digits", limit=100, patch_size=2, **small)
         compare(digits, ["default", "impulse"], [0], Path("runs/compare-cifar10"))
     return folder
