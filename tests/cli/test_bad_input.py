@@ -152,7 +152,7 @@ def test_a_place_that_may_not_be_written_is_named(place: Path, monkeypatch: pyte
     def denied(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied", "/somewhere/run")
 
-    monkeypatch.setattr("headstart.training.train", denied)
+    monkeypatch.setattr("headstart.training.comparison.train", denied)
     told = refused(place, monkeypatch, "train", "digits")
     assert told == (
         "Error: /somewhere/run may not be read or written (Permission denied); name another place, or change who may."

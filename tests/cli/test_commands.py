@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from headstart import training
 from headstart.cli import app
 from headstart.cli.speaking import console
+from headstart.training import comparison
 from headstart.training.stopping import Stopped
 
 QUICK = ["--set", "width=24", "--set", "depth=1", "--set", "patch_size=2", "--set", "passes=1"]
@@ -93,7 +94,7 @@ def test_checkpoints_are_as_far_apart_as_asked_and_a_stop_gives_the_signals_code
         asked.update(options)
         raise Stopped(15, "Stopped by SIGTERM after step 3 of 9.")
 
-    monkeypatch.setattr(training, command, stop)
+    monkeypatch.setattr(comparison if command == "train" else training, command, stop)
     result = call(command, "digits", "--save-every", 7.5, "--out", tmp_path)
     assert result.exit_code == 143
     assert result.stderr == "Stopped by SIGTERM after step 3 of 9.\n"
@@ -103,7 +104,7 @@ def test_checkpoints_are_as_far_apart_as_asked_and_a_stop_gives_the_signals_code
 
 def test_sigterm_before_training_is_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(training, "train", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(comparison, "train", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
     result = call("train", "digits", "--out", tmp_path)
     assert result.exit_code == 143
     assert "the same command goes on from there" in result.stderr
@@ -114,7 +115,7 @@ def test_a_full_disk_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.Monke
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "heads.png")
 
-    monkeypatch.setattr(training, "train", full)
+    monkeypatch.setattr(comparison, "train", full)
     result = call("train", "digits", "--out", tmp_path)
     assert result.exit_code == 1
     assert result.stderr == "Error: the disk is full (heads.png); make room and run the same command again.\n"

@@ -1,12 +1,13 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from headstart.errors import HeadstartError
-from headstart.training import Recipe, compare, gathering
+from headstart.training import Recipe, compare, comparison, gathering, start
 from headstart.training.comparison import Plan, plan
-from headstart.training.gathering import gather, note_machine
+from headstart.training.gathering import gather, made_with, note_machine
 
 
 def test_what_the_runs_were_made_with_is_told_and_not_what_gathers_them(
@@ -34,6 +35,26 @@ def test_what_the_runs_were_made_with_is_told_and_not_what_gathers_them(
     # A folder without a note is from before there were notes: it counts as made here.
     (tmp_path / "default/seed-1/machine.json").unlink()
     assert gather(seen[0])["hardware"]["gpu"] == "none, a GPU"
+
+
+def test_the_commit_is_that_of_the_start_and_of_every_part_of_a_cut_run(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    real = comparison.train
+
+    def noted(*given: Any, **more: Any) -> dict[str, Any]:
+        asked.append("train")
+        return real(*given, **more)
+
+    monkeypatch.setattr(comparison, "commit", lambda: asked.append("commit"))
+    monkeypatch.setattr(comparison, "train", noted)
+    monkeypatch.setattr(start, "commit", lambda: "began-at")
+    monkeypatch.setattr(gathering, "commit", lambda: "ended-at")
+    results = compare(tiny.override(["passes=1"]), ["default"], [0, 1], tmp_path)
+    assert asked == ["commit", "train"] * 2
+    assert results["commit"] == "began-at, ended-at"
+    assert made_with([tmp_path / "default/seed-0"])["commit"] == "began-at, ended-at"
 
 
 def test_a_run_that_is_missing_is_named(tiny: Recipe, tmp_path: Path) -> None:

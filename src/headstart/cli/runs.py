@@ -52,8 +52,7 @@ def train(
     from headstart.cli.report import report_of_finished
     from headstart.leading import leading
     from headstart.reporting import draw_heads
-    from headstart.training import arm_folder, train
-    from headstart.training.gathering import note_machine
+    from headstart.training.comparison import Run, arm_folder, train_run
 
     given = {"limit": limit, "per_class": per_class, "fraction": fraction, "init": init, "seed": seed, "with": with_}
     given["permute_patches"] = 0 if permute else None
@@ -61,12 +60,10 @@ def train(
     out = out or Path(f"runs/{chosen.dataset_name}-{arm_folder('+'.join([chosen.init, *chosen.methods]))}")
     shown = console()
     heads = out / "heads.png"
-    finished = (out / "result.json").exists()
-    result = train(
-        chosen,
-        out,
+    run = Run("+".join([chosen.init, *chosen.methods]), chosen, out, lambda report: draw_heads(report, heads))
+    result = train_run(
+        run,
         console=shown,
-        on_start=lambda report: draw_heads(report, heads),
         save_every=save_every,
         track=named_trackers(track),
         watch=watch,
@@ -76,10 +73,6 @@ def train(
         f"{result['seconds']:.0f} s, {result['images_per_second']:,.0f} images/s",
         highlight=False,
     )
-    pages = []
-    if leading():
-        if not finished:
-            note_machine(out)
-        pages = [report_of_finished(out, shown)]
+    pages = [report_of_finished(out, shown)] if leading() else []
     files = show_paths(shown, [out / "model.safetensors", out / "result.json", heads, *pages])
     print_json({"folder": str(out), **result, "files": files})

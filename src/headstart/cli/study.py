@@ -29,6 +29,7 @@ def study(
     """Answer a question about why it works, by experiment: a result file, a table and pictures."""
     from headstart.errors import unknown
     from headstart.studies import STUDIES, Request
+    from headstart.training.provenance import commit
 
     if name is None:
         answer().print(listing((one.name, one.question, one.time) for one in STUDIES.values()))
@@ -37,6 +38,7 @@ def study(
     if name not in STUDIES:
         raise unknown("study", name, STUDIES)
     folder = out or Path(f"runs/study-{name}")
+    commit()  # now: by the end of the study it may be another
     results = STUDIES[name].run(Request(folder, seeds, quick, tuple(set_ or ()), console(), answer()))
     files = show_paths(console(), sorted([*folder.glob("*.json"), *folder.glob("*.png")]))
     print_json({"study": name, "folder": str(folder), "results": results, "files": files})

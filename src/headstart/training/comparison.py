@@ -17,6 +17,7 @@ from headstart.training.arms import Matrix, of_arm
 from headstart.training.build import build_dataset
 from headstart.training.engine import train
 from headstart.training.gathering import gather, note_machine
+from headstart.training.provenance import commit
 from headstart.training.recipe import Recipe
 from headstart.training.run_folder import check, claim
 from headstart.training.start import has_heads
@@ -187,15 +188,17 @@ def one_after_another(plan: Plan) -> None:
         claim(plan.out, plan.config)
 
 
-def train_run(run: Run, **options: Any) -> None:
+def train_run(run: Run, **options: Any) -> dict[str, Any]:
     """Train ``run`` with the ``options`` of :func:`~headstart.training.train`, and note what it was made with.
 
-    A finished one is only checked.
+    A finished one is only checked. Returns its ``result.json``.
     """
     finished = run.finished
-    train(run.recipe, run.folder, on_start=run.on_start, **options)
+    commit()  # now: by the end of the run it may be another
+    result = train(run.recipe, run.folder, on_start=run.on_start, **options)
     if not finished and leading():
         note_machine(run.folder)
+    return result
 
 
 def folder_of(out: Path, arm: str, seed: int) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from headstart.training.arms import Matrix
     from headstart.training.comparison import Plan, Run
 
-__all__ = ["gather", "note_machine"]
+__all__ = ["gather", "made_with", "note_machine"]
 
 PROTOCOL = (
     "Accuracies are of the test set, used once, after the last pass; choices are made on the validation "
@@ -40,8 +41,7 @@ def gather(plan: Plan) -> dict[str, Any]:
         row["difference"], row["interval"] = paired_difference([run["test"] for run in row["runs"]], first)
     if plan.matrix is not None:
         _interactions(plan.matrix, {row["name"]: row for row in rows})
-    noted = [run.folder / "machine.json" for run in plan.runs]
-    machines = [read_json(path) if path.exists() else _machine() for path in noted]
+    machines = [_noted(run.folder) for run in plan.runs]
     if any(machine["hardware"] != machines[0]["hardware"] for machine in machines):
         for run, machine in zip(plan.runs, machines, strict=True):
             row = rows[plan.arms.index(run.arm)]["runs"][plan.seeds.index(run.recipe.seed)]
@@ -51,7 +51,7 @@ def gather(plan: Plan) -> dict[str, Any]:
         "command": command(plan.recipe, plan.matrix or plan.arms, plan.seeds),
         "config": plan.config,
         "config_hash": config_hash(plan.config),
-        **_together(machines),
+        **made_with([run.folder for run in plan.runs]),
         "date": datetime.now(timezone.utc).date().isoformat(),
         **({"matrix": {"init": plan.matrix.inits, "with": plan.matrix.choices}} if plan.matrix else {}),
         "arms": rows,
@@ -62,8 +62,30 @@ def gather(plan: Plan) -> dict[str, Any]:
 
 
 def note_machine(folder: Path) -> None:
-    """Write into a run folder the hardware, versions and commit of this process, as ``machine.json``."""
-    write_json(folder / "machine.json", _machine())
+    """Write into a run folder the hardware, versions and commit of this process, as ``machine.json``.
+
+    A run that began at another commit, and was cut, names both.
+    """
+    made = _machine()
+    path = folder / "config.json"
+    began = read_json(path).get("commit") if path.exists() else None
+    write_json(folder / "machine.json", {**made, "commit": _together([began or made["commit"], made["commit"]])})
+
+
+def made_with(folders: Iterable[Path]) -> dict[str, Any]:
+    """Hardware, versions and commit that the runs in ``folders`` were made with, all different values with commas.
+
+    This process's for a folder without a note.
+    """
+    machines = [_noted(folder) for folder in folders]
+    commits = [one for machine in machines for one in (machine["commit"] or "none").split(", ")]
+    return {**_together(machines), "commit": _together([None if one == "none" else one for one in commits])}
+
+
+def _noted(folder: Path) -> dict[str, Any]:
+    path = folder / "machine.json"
+    found: dict[str, Any] = read_json(path) if path.exists() else _machine()
+    return found
 
 
 def _arm(name: str, made: list[Run]) -> dict[str, Any]:

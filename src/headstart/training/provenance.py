@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import subprocess
@@ -50,8 +51,12 @@ def _cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
+@functools.cache
 def commit() -> str | None:
-    """The commit of the source that runs, ``-dirty`` if changed since; None outside a repository."""
+    """The commit of the source that runs, ``-dirty`` if files were changed or added; None outside a repository.
+
+    It is asked for once in a process, which should do so before a long work: the source may change under its hands.
+    """
     source = Path(__file__).parents[1]
 
     def git(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -61,7 +66,7 @@ def commit() -> str | None:
         # Installed into some other project's environment, the enclosing repository is not ours.
         if git("ls-files", "--error-unmatch", Path(__file__).as_posix()).returncode:
             return None
-        dirty = git("diff", "--quiet", "HEAD", "--", ".").returncode
+        dirty = git("--no-optional-locks", "status", "--porcelain", "--untracked-files=all", "--", ".").stdout
         return git("rev-parse", "HEAD").stdout.strip() + ("-dirty" if dirty else "")
     except OSError:  # no git
         return None

@@ -14,6 +14,7 @@ from headstart.errors import HeadstartError, UnsupportedModel
 from headstart.initialization import Default, measure, resolve
 from headstart.training.build import initialize, sample_images
 from headstart.training.files import write_json
+from headstart.training.provenance import commit
 from headstart.training.recipe import Recipe
 from headstart.training.run_folder import claim
 
@@ -42,7 +43,7 @@ def start(
     """
     if not has_heads(model, recipe):
         if write:
-            claim(out, config, dataset=recipe.dataset)
+            claim(out, config, dataset=recipe.dataset, commit=commit())
             write_json(out / "init.json", {"notes": [], "report": None, "on_images": None})
         return
     report = initialize(model, recipe, dataset)
@@ -51,7 +52,8 @@ def start(
     seen = sample_images(dataset.val, MEASURED_IMAGES, recipe.split_seed)
     measured = measure(model, dataset.seen(seen).to(next(model.parameters()).device))
     measured.scheme = report.scheme
-    claim(out, config, dataset=recipe.dataset)  # only now: a scheme that does not fit leaves nothing behind
+    # Only now: a scheme that does not fit leaves nothing behind.
+    claim(out, config, dataset=recipe.dataset, commit=commit())
     if on_start is not None:
         on_start(measured)
     write_json(

@@ -14,6 +14,7 @@ from headstart.training.comparison import Plan, Run, train_run
 from headstart.training.gathering import note_machine
 from headstart.training.kept import newest_pass
 from headstart.training.locking import locked
+from headstart.training.provenance import commit
 from headstart.training.run_folder import check, claim, read_json
 from headstart.training.together_engine import train_together
 
@@ -80,6 +81,7 @@ class Together:
                 stack.enter_context(locked(run.folder))
             stack.enter_context(locked(folder))
             config = {**plan.config, "runs": names}
+            commit()  # now: by the end of the runs it may be another
             check(folder, config)
             train_together(
                 [(run.recipe, run.folder, run.started) for run in group],
