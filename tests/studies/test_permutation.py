@@ -32,7 +32,11 @@ def test_the_study_runs_and_is_read_again(tmp_path: Path) -> None:
     assert results["command"] == "headstart study permutation --seeds 2 --quick"
     assert "permuted − stored" in console.export_text() and "`impulse`" in markdown_table(results)
     written = (tmp_path / "stored/default/seed-0/result.json").stat().st_mtime_ns
-    assert STUDIES["permutation"].run(request)["rows"] == results["rows"]
+    noted = tmp_path / "stored/default/seed-0/machine.json"
+    noted.write_text(json.dumps({**json.loads(noted.read_text()), "commit": "elsewhere"}))
+    again = STUDIES["permutation"].run(request)
+    assert again["rows"] == results["rows"]
+    assert again["commit"] == f"elsewhere, {results['commit'] or 'none'}"
     assert (tmp_path / "stored/default/seed-0/result.json").stat().st_mtime_ns == written
 
 

@@ -29,6 +29,10 @@ def test_the_study_names_the_best_by_validation(tmp_path: Path) -> None:
     assert slower["difference"] == pytest.approx(slower["mean"] - base["mean"])
     scores = {" ".join([arm["init"], *arm["changes"]]): sum(arm["val"]) for arm in answer["arms"]}
     assert scores[results["best"]["optimizer"]] == max(scores.values())
+    for noted in tmp_path.glob("runs/*/*/seed-1/machine.json"):
+        noted.write_text(json.dumps({**json.loads(noted.read_text()), "commit": "elsewhere"}))
+    again = STUDIES["recipe"].run(request(tmp_path))
+    assert again["commit"] == f"{results['commit'] or 'none'}, elsewhere"
 
 
 def test_unknown_questions_are_told(tmp_path: Path) -> None:

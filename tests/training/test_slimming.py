@@ -64,7 +64,11 @@ def test_students_are_trained_once_and_told(finished: Path, tmp_path: Path, meas
     # Again, with one arm more: what is there stays.
     before = {path: path.stat().st_mtime_ns for path in out.glob("*/*/model.safetensors")}
     plan = plan_slimming(finished, [0.5, 0.25], out, against=["pool", "logits"], passes=1, seeds=[0])
-    slim_results(plan, slim(plan))
+    noted = out / "pool/seed-0/machine.json"
+    noted.write_text(json.dumps({**json.loads(noted.read_text()), "commit": "elsewhere"}))
+    again = slim_results(plan, slim(plan))
+    assert again["commit"] == ", ".join([results["commit"] or "none", "elsewhere"])
+    assert again["timed"]["commit"] == results["commit"] and again["timed"]["hardware"] == results["hardware"]
     assert len(before) == 6 and all(path.stat().st_mtime_ns == time for path, time in before.items())
     assert (out / "logits/seed-0/result.json").exists() and len(measured) == 1
     with pytest.raises(

@@ -51,7 +51,8 @@ def slim_markdown(results: dict[str, Any]) -> str:
     """The same in Markdown, and under it what it takes to get the numbers again."""
     lines = ["| " + " | ".join(HEADER) + " |", "|---|" + "---:|" * (len(HEADER) - 1)]
     lines += ["| " + " | ".join(row) + " |" for row in slim_rows(results)]
-    machine = results["hardware"]["gpu"] or f"{results['hardware']['cores']} CPU cores"
+    timed = results.get("timed", results)["hardware"]  # earlier versions took both to be one
+    machine = timed["gpu"] or f"{timed['cores']} CPU cores"
     commit = f", commit {results['commit'][:10]}" if results["commit"] else ""
     source = (
         f"Images a second are medians at batch size {results['batch_size']}, all models timed in one loop; accuracies "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from rich.text import Text
@@ -15,8 +17,9 @@ from headstart.studies.questions import Arm, Question
 from headstart.studies.study import STUDIES, Request, shown
 from headstart.training import Recipe, compare
 from headstart.training.cluster import Cluster
-from headstart.training.comparison import arm_folder
+from headstart.training.comparison import arm_folder, folder_of
 from headstart.training.files import write_json
+from headstart.training.gathering import made_with
 from headstart.training.statistics import mean_and_sd, paired_difference
 
 __all__ = ["ask"]
@@ -58,17 +61,18 @@ def ask(
     seeds = list(range(request.seeds))
     found: dict[Arm, dict[str, Any]] = {}
     made: dict[tuple[str, ...], dict[str, Any]] = {}
+    folders: list[Path] = []
     for changes, inits in _groups(asked).items():
         out = request.out / "runs" / arm_folder("-".join(_told(changes)) or "plain")
         runner = Cluster("local", [f"jobs={jobs}"]) if jobs > 1 else None
         results = compare(recipe.override(changes), inits, seeds, out, console=request.console, runner=runner)
         made[changes] = results
+        folders += [folder_of(out, init, seed) for init in inits for seed in seeds]
         found |= {Arm(init, changes): arm for init, arm in zip(inits, results["arms"], strict=True)}
-    first = next(iter(made.values()))
     common = {
         "protocol": PROTOCOL,
-        **{name: first[name] for name in ("hardware", "versions", "date")},
-        "commit": ", ".join(dict.fromkeys(commit for one in made.values() for commit in _commits(one))),
+        **made_with(folders),
+        "date": datetime.now(timezone.utc).date().isoformat(),
         "seeds": seeds,
         "n": len(seeds),
     }
@@ -89,10 +93,6 @@ def ask(
         "question": STUDIES[study].question, "size": size, **common, "command": request.command(study),
         "answers": answers,
     }  # fmt: skip
-
-
-def _commits(results: dict[str, Any]) -> list[str]:
-    return (results["commit"] or "unknown").split(", ")
 
 
 def _told(changes: Iterable[str]) -> list[str]:

@@ -12,10 +12,12 @@ from typing import Any
 from headstart.errors import HeadstartError
 from headstart.reporting.permutation import draw_permutation, permutation_rows
 from headstart.reporting.watched import draw_watched
-from headstart.studies.study import Request, Study, provenance, register, shown
+from headstart.studies.study import Request, Study, register, shown
 from headstart.training import Recipe, compare
 from headstart.training.build import build_dataset
+from headstart.training.comparison import folder_of
 from headstart.training.files import write_json
+from headstart.training.gathering import made_with
 from headstart.training.recipe import config_hash
 from headstart.training.statistics import mean_and_sd, paired_difference
 
@@ -67,8 +69,7 @@ def run(request: Request) -> dict[str, Any]:
         "command": request.command("permutation"),
         "config": recipes["permuted"].portable(),
         "config_hash": config_hash(recipes["permuted"].portable()),
-        **provenance(),
-        "commit": found["permuted"]["commit"],
+        **made_with(folder_of(request.out / name, arm, seed) for name in ORDERS for arm in arms for seed in seeds),
         "date": datetime.now(timezone.utc).date().isoformat(),
         "seeds": seeds,
         "n": len(seeds),

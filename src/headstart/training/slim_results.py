@@ -13,6 +13,7 @@ from headstart.leading import leading
 from headstart.training.comparison import Run
 from headstart.training.equal_speed import time_together
 from headstart.training.files import write_json
+from headstart.training.gathering import made_with
 from headstart.training.inspection import load_run
 from headstart.training.provenance import commit, hardware, versions
 from headstart.training.recipe import config_hash
@@ -38,7 +39,8 @@ def slim_results(plan: Slimming, runs: dict[str, list[Run]]) -> dict[str, Any]:
     For the teacher and each arm: ``parameters``, ``flops``, ``images_per_second``, ``times`` as fast as the teacher and
     ``equal`` to the student's speed (1 where it is); for each arm also ``tokens`` left behind each place, ``mean`` and
     ``sd`` (n − 1) of the test accuracy over ``n`` seeds, and ``difference`` to the student, paired by seed, with its
-    95 % ``interval``.
+    95 % ``interval``. ``hardware``, ``versions`` and ``commit`` are those that the students were trained with;
+    ``timed`` holds those that all were timed with.
     """
     models = {arm: load_run(made[0].folder).model for arm, made in runs.items()}
     shape = plan.teacher.dataset.train.image_shape
@@ -62,9 +64,8 @@ def slim_results(plan: Slimming, runs: dict[str, list[Run]]) -> dict[str, Any]:
         "command": _command(plan),
         "config": plan.config,
         "config_hash": config_hash(plan.config),
-        "versions": versions(),
-        "hardware": hardware(),
-        "commit": commit(),
+        **made_with([run.folder for made in runs.values() for run in made]),
+        "timed": {"versions": versions(), "hardware": hardware(), "commit": commit()},
         "date": datetime.now(timezone.utc).date().isoformat(),
         "batch_size": plan.batch_size,
         "teacher": teacher | rows["teacher"],
