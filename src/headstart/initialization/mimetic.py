@@ -114,11 +114,13 @@ class ReleasedMimetic(Mimetic):
 
 @dataclass(frozen=True)
 class Conditioned(Scheme):
-    """Weights of condition number one: Q and K semi-orthogonal, V a rectangular identity (openreview cKNOCYPo2W, ICLR
+    """Heads of condition number one: Q and K semi-orthogonal, V a rectangular identity (openreview cKNOCYPo2W, ICLR
     2026).
 
-    Built from a summary of the paper, no code being public: Q and K of all heads are random orthonormal columns (D,
-    A), V the identity (D, A). The output projection is left, the biases of Q and K become zero.
+    Built from a summary of the paper, no code being public, which leaves open whether Q and K are meant head by head:
+    here each head's are random orthonormal columns (D, R), drawn apart, so that those of all heads side by side (D, A)
+    are not orthonormal. V of all heads is the identity (D, A). The output projection is left, the biases of Q and K
+    become zero.
     """
 
     name: ClassVar[str] = "conditioned"
