@@ -19,7 +19,7 @@ def parse_spec(text: str, kind: str, makers: Mapping[str, Callable[..., T]]) -> 
 
     Args:
         text: ``name:key=value:key=value``; a value is a number, True or False, None, a word, or several with ``/``
-            between.
+            between; what stands in parentheses is one value, such as a pair ``(0,1)`` or another choice.
         kind: what is named, in messages.
         makers: by name; their arguments, all with defaults, are the options.
 
@@ -46,24 +46,32 @@ def parse_spec(text: str, kind: str, makers: Mapping[str, Callable[..., T]]) -> 
 def split_spec(text: str, kind: str) -> tuple[str, dict[str, Any]]:
     """The name and the options of a choice, whatever they are for.
 
-    Raises :class:`~headstart.errors.HeadstartError` for an option that is no ``key=value``.
+    Raises :class:`~headstart.errors.HeadstartError` for an option that is no ``key=value``, and for one given twice.
 
     >>> split_spec("tiny:heads=12:pool=class", "model")
     ('tiny', {'heads': 12, 'pool': 'class'})
     """
-    name, *options = text.strip().split(":")
+    name, *options = _split(text.strip(), ":")
     values: dict[str, Any] = {}
     for option in options:
         key, equals, value = option.partition("=")
         if not equals:
             raise HeadstartError(f"{kind} {text!r}: expected name:key=value:key=value, got {option!r}.")
+        if key in values:
+            raise HeadstartError(f"{kind} {text!r}: {key} is given twice; leave one of them out.")
         values[key] = _read(value)
     return name, values
 
 
 def write_value(value: Any) -> str:
-    """A value as :func:`parse_spec` reads it."""
-    return "/".join(map(write_value, value)) if isinstance(value, tuple) else str(value)
+    """A value as :func:`parse_spec` reads it; the only one of a tuple by itself.
+
+    >>> write_value((0.5, 0.25)), write_value(((0, 1), (-1, 0)))
+    ('0.5/0.25', '(0,1)/(-1,0)')
+    """
+    if not isinstance(value, tuple):
+        return str(value)
+    return "/".join(repr(part).replace(" ", "") if isinstance(part, tuple) else write_value(part) for part in value)
 
 
 def _same_kind(value: Any, default: Any) -> bool:
@@ -75,9 +83,22 @@ def _same_kind(value: Any, default: Any) -> bool:
 
 
 def _read(value: str) -> Any:
-    if "/" in value:
-        return tuple(_read(part) for part in value.split("/"))
+    parts = _split(value, "/")
+    if len(parts) > 1:
+        return tuple(_read(part) for part in parts)
     try:
         return ast.literal_eval(value)
     except (ValueError, SyntaxError):
         return value
+
+
+def _split(text: str, mark: str) -> list[str]:
+    """The parts of ``text`` between the marks that stand outside all parentheses; those of no pair count as letters."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += {"(": 1, ")": -1 if depth else 0}.get(letter, 0)
+        if letter == mark and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return text.split(mark) if depth else parts

@@ -41,6 +41,7 @@ def test_explicit_offsets_for_all_blocks_or_each():
     per_head = [(0, 0), (-2, 1), (0, 3)]
     assert offsets(per_head).tolist() == [[list(o) for o in per_head]] * 4
     assert offsets([per_head] * 4).shape == (4, 3, 2)
+    assert torch.equal(offsets(per_head, kernel=4), offsets(per_head))  # no window to draw from
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,8 @@ def test_explicit_offsets_for_all_blocks_or_each():
         ("released", 5, "offsets='released' is defined for kernel 3, got 5"),
         ([(0, 0)], 3, "one for each of the 3 heads, or 4 such lists"),
         ([(0, 0.5)] * 3, 3, "must be integers"),
+        (1, 3, "must be integers (dy, dx), one for each of the 3 heads, or 4 such lists, one for each block; got 1."),
+        (None, 3, "one for each block; got None."),
         ([(0, 8)] * 3, 3, "must stay inside the 8×8 grid"),
     ],
 )

@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from headstart import HeadstartError, Impulse, Mimetic, NormMatched
 from headstart.initialization import names, resolve
@@ -13,6 +14,17 @@ from headstart.initialization import names, resolve
         ("mimetic:beta=1", Mimetic(beta=1)),
         ("impulse:whiten=True:mlp_mean=-0.01", Impulse(whiten=True, mlp_mean=-0.01)),
         ("norm-matched", NormMatched()),
+        ("norm-matched:to=impulse", NormMatched()),
+        ("norm-matched:to=(impulse:kernel=5)", NormMatched(Impulse(kernel=5))),
+        (
+            "norm-matched:to=(impulse:offsets=(0,0)/(0,1)):mlp_mean=0.1",
+            NormMatched(Impulse(offsets=[(0, 0), (0, 1)]), mlp_mean=0.1),
+        ),
+        ("impulse:offsets=0/0/0/1/1/0", Impulse(offsets=[(0, 0), (0, 1), (1, 0)])),
+        ("impulse:offsets=(0,0)/(0,-1)", Impulse(offsets=torch.tensor([(0, 0), (0, -1)]))),
+        ("impulse:offsets=((0,0),(0,1))/((1,0),(0,0))", Impulse(offsets=[[(0, 0), (0, 1)], [(1, 0), (0, 0)]])),
+        ("impulse:offsets=(0,1)", Impulse(offsets=[(0, 1)])),
+        ("impulse:sharpness=(0.5,)", Impulse(sharpness=[0.5])),
     ],
 )
 def test_text_and_scheme_are_the_same(text, scheme):
@@ -40,6 +52,10 @@ def test_every_scheme_says_whether_it_uses_images():
         ("impulse:value=balance", "unknown value 'balance': did you mean 'balanced'?"),
         ("impulse:control=scrambeld", "unknown control 'scrambeld': did you mean 'scrambled'?"),
         ("impulse:sharpness", "expected name:key=value:key=value, got 'sharpness'"),
+        ("impulse:kernel=3:solver=rotation:kernel=5", "kernel is given twice; leave one of them out."),
+        ("norm-matched:to=mimetic", "unknown scheme 'mimetic': Known: impulse."),
+        ("norm-matched:to=3", "to must be an Impulse, or its text such as (impulse:kernel=5), got 3."),
+        ("norm-matched:to=(impulse:kernel=three)", "scheme 'impulse:kernel=three': kernel must be a int"),
         ("impulse:kernel=three", "kernel must be a int, got 'three'"),
         ("impulse:sharpness=1", "a number strictly between 0 and 1; got 1"),
         ("impulse:sharpness=0", "a number strictly between 0 and 1; got 0"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
@@ -15,7 +15,7 @@ from headstart.attention import AttentionView, BlockView
 from headstart.errors import HeadstartError, unknown
 from headstart.initialization.content import among_content, check_content, content_places, write_content
 from headstart.initialization.draw import Draw
-from headstart.initialization.offsets import Offsets, block_offsets
+from headstart.initialization.offsets import Offsets, block_offsets, paired
 from headstart.initialization.scheme import Aim, Scheme
 from headstart.initialization.sharpness import per_block
 from headstart.initialization.solvers import SOLVERS, Problem
@@ -83,8 +83,8 @@ class Impulse(Scheme):
     normalised_ok: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if isinstance(self.sharpness, list):
-            object.__setattr__(self, "sharpness", tuple(self.sharpness))
+        object.__setattr__(self, "sharpness", _frozen(self.sharpness))
+        object.__setattr__(self, "offsets", paired(_frozen(self.offsets)))
         for field, choices in (
             ("solver", ("auto", *SOLVERS)),
             ("value", VALUES),
@@ -160,3 +160,9 @@ class Impulse(Scheme):
             f"{heads} heads cannot cover the {self.kernel}×{self.kernel} window of {size} offsets in one block; "
             + ("every block has the same offsets." if self.offsets == "released" else "other blocks take others.")
         ]
+
+
+def _frozen(value: Any) -> Any:
+    """Lists and tensors as tuples, however deep, so that a scheme can be hashed and its text gives the same again."""
+    value = value.tolist() if isinstance(value, Tensor) else value
+    return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else value

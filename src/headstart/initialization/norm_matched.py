@@ -14,6 +14,7 @@ from headstart.errors import HeadstartError
 from headstart.initialization.draw import Draw
 from headstart.initialization.impulse import Impulse
 from headstart.initialization.scheme import Aim, Scheme
+from headstart.specs import parse_spec
 
 __all__ = ["NormMatched"]
 
@@ -24,12 +25,21 @@ class NormMatched(Scheme):
 
     Each head's Q, K, V and O keep their values but for one factor, so that their Frobenius norms are those of ``to``; a
     learned position embedding is likewise rescaled to its root mean square, and all else stays. Whatever this start
-    gains, size alone gains.
+    gains, size alone gains. As text ``to`` stands in parentheses: ``norm-matched:to=(impulse:kernel=5)``.
     """
 
     to: Impulse = dataclasses.field(default_factory=Impulse)
 
     name: ClassVar[str] = "norm-matched"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.to, str):
+            text = self.to.removeprefix("(").removesuffix(")")
+            object.__setattr__(self, "to", parse_spec(text, "scheme", {Impulse.name: Impulse}))
+        if not isinstance(self.to, Impulse):
+            raise HeadstartError(
+                f"norm-matched: to must be an Impulse, or its text such as (impulse:kernel=5), got {self.to!r}."
+            )
 
     @property
     def uses_images(self) -> bool:

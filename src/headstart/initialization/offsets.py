@@ -14,7 +14,7 @@ from torch import Tensor
 from headstart.errors import HeadstartError, unknown
 from headstart.initialization.draw import Draw
 
-__all__ = ["Offsets", "block_offsets", "check_kernel", "window"]
+__all__ = ["Offsets", "block_offsets", "check_kernel", "paired", "window"]
 
 # A rule's name, one (dy, dx) per head for all blocks, or one such list per block.
 Offsets = str | Sequence[Sequence[int]] | Sequence[Sequence[Sequence[int]]]
@@ -43,6 +43,16 @@ def check_kernel(kernel: int, grid: tuple[int, int]) -> None:
         )
 
 
+def paired(rule: Any) -> Any:
+    """Offsets written without pairs, dy, dx, dy, dx, …, in pairs; any other rule as it is.
+
+    >>> paired((0, 0, 0, 1)), paired("cycle")
+    (((0, 0), (0, 1)), 'cycle')
+    """
+    flat = isinstance(rule, tuple) and len(rule) % 2 == 0 and all(isinstance(part, int) for part in rule)
+    return tuple(zip(rule[::2], rule[1::2], strict=True)) if flat else rule
+
+
 def block_offsets(
     rule: Offsets, kernel: int, heads: Sequence[int], grids: Sequence[tuple[int, int]], draw: Draw
 ) -> list[Tensor]:
@@ -52,11 +62,11 @@ def block_offsets(
     without repetition inside a block until the window is used up; ``"cycle"`` goes on through the window from block to
     block; ``"released"`` gives head h entry h mod 9 of a fixed 3×3 order in every block, as 2505.19985 does; else the
     offsets themselves, (H, 2) or one such list for each block. Where later blocks see a smaller window than the kernel,
-    as in the last stage of a small Swin, offsets stop at its edge.
+    as in the last stage of a small Swin, offsets stop at its edge. Explicit offsets leave the kernel unused.
     """
-    check_kernel(kernel, grids[0])
     if not isinstance(rule, str):
         return _explicit(rule, heads, grids)
+    check_kernel(kernel, grids[0])
     limits = [torch.tensor(grid) - 1 for grid in grids]
     found = _by_rule(rule, kernel, heads, draw)
     return [block.clamp(-limit, limit) for block, limit in zip(found, limits, strict=True)]
@@ -82,7 +92,9 @@ def _by_rule(rule: str, kernel: int, heads: Sequence[int], draw: Draw) -> list[T
 
 def _explicit(rule: Sequence, heads: Sequence[int], grids: Sequence[tuple[int, int]]) -> list[Tensor]:
     offsets = [_pairs(rule)] * len(heads)
-    if len(offsets[0]) == 0 and len(rule) == len(heads):  # not one list of pairs, so one for each block
+    if (
+        len(offsets[0]) == 0 and hasattr(rule, "__len__") and len(rule) == len(heads)
+    ):  # not one list of pairs, so one for each block
         offsets = [_pairs(block) for block in rule]
     if [len(block) for block in offsets] != list(heads):
         count = f"{heads[0]} heads" if len(set(heads)) == 1 else f"heads ({', '.join(map(str, heads))} in its blocks)"

@@ -73,4 +73,7 @@ def _default(field: dataclasses.Field) -> Any:
 
 
 def _write(value: Any) -> str:
-    return value.name if isinstance(value, Scheme) else write_value(value)
+    if isinstance(value, Scheme):
+        return f"({value.spec})"
+    alone = isinstance(value, tuple) and len(value) == 1
+    return repr(value).replace(" ", "") if alone else write_value(value)
