@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from headstart.training.ema import averaged, follow
+from headstart.training.ema import averaged, copy_buffers, follow
 
 
 def test_the_average_follows_the_formula_and_takes_no_gradient() -> None:
@@ -25,3 +25,13 @@ def test_buffers_are_copied() -> None:
     follow(average, model, 0, 0.9)
     assert torch.equal(average.running_mean, model.running_mean)
     assert average.num_batches_tracked == 1
+
+
+def test_buffers_that_no_checkpoint_holds_are_given_without_a_step() -> None:
+    model = nn.Linear(2, 1)
+    model.register_buffer("width", torch.zeros(3), persistent=False)
+    average = averaged(model)
+    model.get_buffer("width").fill_(2.0)
+    weight = average.weight.clone()
+    copy_buffers(average, model)
+    assert average.get_buffer("width").tolist() == [2.0, 2.0, 2.0] and torch.equal(average.weight, weight)

@@ -1,6 +1,8 @@
 """Methods in runs that are cut, averaged, in parts, and many at once."""
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ import torch
 from torch import Tensor
 
 from headstart.errors import HeadstartError
-from headstart.training import Recipe, compare, engine, train
+from headstart.training import Recipe, compare, engine, together_engine, train
+from headstart.training.stopping import Stopped
 from headstart.training.together import Together
 
 pytestmark = pytest.mark.usefixtures("toys")
@@ -41,6 +44,30 @@ def test_a_cut_run_with_methods_ends_with_the_same_bits(
     recipe = tiny.override(["methods=toy,guess", *changes])
     cut, whole = cut_and_whole(recipe)
     assert cut == whole
+
+
+@pytest.mark.parametrize("runner", [None, Together(2)], ids=["one", "together"])
+def test_a_moving_average_cut_after_its_last_step_is_evaluated_as_far_as_it_is(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runner: Together | None
+) -> None:
+    module, name = (together_engine, "accuracies") if runner else (engine, "accuracy")
+    original: Callable[..., Any] = getattr(module, name)
+    seen: list[list[float]] = []
+
+    def evaluated(final: Any, *args: Any) -> Any:
+        models = final.models if runner else [final]
+        seen.append([round(dict(model.named_buffers())["norm.factor"].item(), 3) for model in models])
+        if len(seen) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(final, *args)
+
+    monkeypatch.setattr(module, name, evaluated)
+    recipe = tiny.override(["methods=toy", "ema=0.9"])
+    arms = ["default", "mimetic"] if runner else ["default"]
+    with pytest.raises(Stopped, match=r"after pass 3 of 3"):
+        compare(recipe, arms, [0], tmp_path, runner=runner)
+    compare(recipe, arms, [0], tmp_path, runner=runner)
+    assert seen == [[factor] * len(arms) for factor in (0.667, 0.833, 1.0, 1.0)]
 
 
 def test_parts_give_the_result_of_the_whole_batch(

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import nn
 
-__all__ = ["averaged", "follow"]
+__all__ = ["averaged", "copy_buffers", "follow"]
 
 
 def averaged(model: nn.Module) -> nn.Module:
@@ -24,5 +24,11 @@ def follow(average: nn.Module, model: nn.Module, step: int, decay: float) -> Non
     """
     weight = 1 - min(decay, (1 + step) / (10 + step))
     torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), weight)
+    copy_buffers(average, model)
+
+
+@torch.no_grad()
+def copy_buffers(average: nn.Module, model: nn.Module) -> None:
+    """Give the average the model's buffers, those that no checkpoint holds among them, such as the blur of now."""
     for mine, theirs in zip(average.buffers(), model.buffers(), strict=True):
         mine.copy_(theirs)

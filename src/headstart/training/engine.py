@@ -155,7 +155,6 @@ def _train(
     pieces = feed.batch_size // piece
 
     def evaluate(split: Split) -> float:
-        trainee.update(state.step / state.steps)
         with names_fitting_batch("eval_batch", recipe.eval_batch, partial(try_evaluation, model, dataset)):
             return accuracy(final, split, dataset, recipe.eval_batch, processes)
 
@@ -185,6 +184,7 @@ def _train(
                 progress.back(step_back(state, kept, wrong), state.step)
                 taken.forget()
                 continue
+            state.catch_up(trainee)
             validated = {"val_accuracy": evaluate(dataset.val)} if recipe.validates(state.number) else {}
             seen = state.done * feed.batch_size
             row = {
@@ -208,6 +208,7 @@ def _train(
             saving.agree()
             saving.stop_if_asked(f"after pass {row['pass']} of {recipe.passes}, saved in {out}")
 
+    state.catch_up(trainee)  # the last pass may have been cut after its end
     history = state.history
     result = {
         "val_accuracy": history[-1]["val_accuracy"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +12,13 @@ from torch.optim import Optimizer
 
 from headstart.training.checkpoint import fill, of_module
 from headstart.training.divergence import WINDOW, check_losses, check_weights
-from headstart.training.ema import averaged, follow
+from headstart.training.ema import averaged, copy_buffers, follow
 from headstart.training.optimization import learning_rate
 from headstart.training.processes import Processes
 from headstart.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from headstart.training.trainee import Trainee
 
 __all__ = ["STEP_BACK", "RunState"]
 
@@ -59,6 +62,15 @@ class RunState:
     def final(self) -> nn.Module:
         """The model that is evaluated and kept: the moving average where there is one."""
         return self.model if self.average is None else self.average
+
+    def catch_up(self, trainee: Trainee) -> None:
+        """Let methods and moving average be as after the steps done so far: to be called before an evaluation.
+
+        What methods change as training goes on lies in buffers that no checkpoint holds.
+        """
+        trainee.update(self.step / self.steps)
+        if self.average is not None:
+            copy_buffers(self.average, self.model)
 
     def begin_pass(self) -> None:
         """At the start of the pass after the last finished one."""

@@ -128,6 +128,10 @@ def train_together(
                     "or leave --together and this initialization out."
                 ) from None
 
+    def catch_up() -> None:
+        for state, trainee in zip(states, trainees, strict=True):
+            state.catch_up(trainee)
+
     title = f"{len(members)} runs at once"
     with StopSignals() as signals, RunProgress(console, title, first.steps, first.step) as progress:
         saving = Saving(processes, signals, save_every)
@@ -149,8 +153,7 @@ def train_together(
             check_all()
             validated: list[dict[str, float]] = [{} for _ in members]
             if recipe.validates(first.number):
-                for trainee in trainees:
-                    trainee.update(first.step / first.steps)
+                catch_up()
                 right = accuracies(final, dataset.val, dataset, recipe.eval_batch, processes)
                 validated = [{"val_accuracy": accuracy} for accuracy in right]
             seconds, seen = time.perf_counter() - started, first.done * batch_size
@@ -175,6 +178,7 @@ def train_together(
             progress.passed(_mean(rows), recipe.passes)
             saving.stop_if_asked(f"after pass {rows[0]['pass']} of {recipe.passes}, saved in {out}")
 
+    catch_up()
     tested = accuracies(final, dataset.test, dataset, recipe.eval_batch, processes)
     for state, (_, folder, _), accuracy in zip(states, members, tested, strict=True):
         if (folder / "result.json").exists():
