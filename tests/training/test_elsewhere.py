@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ from PIL import Image
 
 from headstart.data import load_dataset
 from headstart.errors import HeadstartError
-from headstart.training import Recipe, load_run, train
+from headstart.training import Recipe, elsewhere, load_run, train
 from headstart.training.calibrating import fit_facts
 from headstart.training.elsewhere import _of_channels, evaluate_on
 from headstart.training.inspection import Run
@@ -62,6 +63,16 @@ def test_classes_that_the_model_does_not_know_are_named(run: Run, tmp_path: Path
     write(tmp_path / "photos", {7: "seven", 2: "2"})
     with pytest.raises(HeadstartError, match=r"photos has classes that the model does not know: seven; it knows 0, 1,"):
         evaluate_on(run, fit_facts(run), str(tmp_path / "photos"))
+
+
+def test_a_known_dataset_without_a_test_part_is_not_its_own_test(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained = elsewhere.load_collection("digits")
+    without = replace(trained, parts={"train": trained.parts["train"]})
+    monkeypatch.setattr(elsewhere, "load_collection", lambda *_, **__: without)
+    with pytest.raises(HeadstartError, match=r"digits is what the model was trained on, without a test part of its own"):
+        evaluate_on(run, fit_facts(run), "digits")
+    monkeypatch.setattr(elsewhere, "load_collection", lambda *_, **__: replace(without, name="others"))
+    assert evaluate_on(run, fit_facts(run), "others").part == "all"
 
 
 def test_grey_is_pillows() -> None:

@@ -55,14 +55,17 @@ def evaluate_on(run: Run, facts: Facts, spec: str) -> Elsewhere:
     answers among all the classes it knows.
 
     Raises:
-        HeadstartError: for a class that the model does not know, and as :func:`~headstart.data.load_dataset` does.
+        HeadstartError: for a class that the model does not know, for what it was trained on without a test part, and
+            as :func:`~headstart.data.load_dataset` does.
     """
     channels, height, width = facts.image_shape
     if height != width:
         raise HeadstartError(f"expected a model of square images, got one of {height}×{width}.")
     found = load_collection(spec, image_size=height, max_bad=run.recipe.max_bad)
     parts = [found.parts["test"]] if "test" in found.parts else list(found.parts.values())
-    if found.content and found.content == run.dataset.content and "test" not in found.parts:
+    # A known dataset has no content; its name says what it holds.
+    same = found.content == run.dataset.content and (found.content != "" or found.name == run.dataset.name)
+    if same and "test" not in found.parts:
         raise HeadstartError(
             f"{spec} is what the model was trained on, without a test part of its own; the test images that were set "
             "aside are evaluated without --on."
