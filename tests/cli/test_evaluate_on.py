@@ -1,9 +1,12 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from typer.testing import CliRunner
 
 from headstart.cli import app
+from headstart.cli.evaluate import _command
 from headstart.training import named_recipe, train
 
 
@@ -26,6 +29,7 @@ def test_a_run_is_evaluated_on_another_dataset(tmp_path: Path) -> None:
             assert short.exit_code == 1 and "is named 2 times" in short.stderr
         else:
             assert json.loads(short.stdout)["runs"][0]["on"]["accuracy"] == accuracy
+            assert json.loads(short.stdout)["command"] == "headstart evaluate run digits --device cpu"
     typed = CliRunner().invoke(app, ["evaluate", str(tmp_path / "run"), "digts"])
     assert typed.exit_code == 1
     assert typed.stderr.endswith("there is neither a run nor a dataset digts: did you mean digits?\n")
@@ -36,3 +40,12 @@ def test_a_run_is_evaluated_on_another_dataset(tmp_path: Path) -> None:
     missing = CliRunner().invoke(app, [*words, str(tmp_path / "nowhere.csv")], env={"COLUMNS": "120"})
     assert (missing.exit_code, missing.stdout) == (1, "")  # told before anything is computed
     assert "expected a folder with one folder for each class" in missing.stderr
+
+
+def test_where_the_data_lie_is_not_written_down() -> None:
+    typed: Any = SimpleNamespace(
+        command=SimpleNamespace(params=[SimpleNamespace(name="runs", param_type_name="argument", opts=["runs"])]),
+        params={"runs": ["runs/a", "cifar10:/home/me/data"]},
+        get_parameter_source=lambda name: SimpleNamespace(name="COMMANDLINE"),
+    )
+    assert _command(typed, ["runs/a"]) == "headstart evaluate runs/a cifar10"

@@ -1,3 +1,4 @@
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from headstart.training import provenance
+from headstart.training.named import cifar10_small
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +64,19 @@ def test_added_and_changed_source_is_told_and_the_commit_is_asked_for_once(
     assert provenance.commit() == first  # what the process began with
     provenance.commit.cache_clear()
     assert provenance.commit() == f"{first}-dirty"
+
+
+def test_a_command_gives_its_values_back_and_names_no_place() -> None:
+    recipe = cifar10_small().override(["classes=Abyssinian,Egyptian Mau", "flip=false", "clip=none"])
+    told = provenance.command(recipe, ["default", "impulse+slim:teacher=/home/me/runs/big"], [2, 3])
+    words = shlex.split(told)
+    chosen = [words[at + 1] for at, word in enumerate(words) if word == "--set"]
+    assert cifar10_small().override(chosen).portable() == recipe.portable()
+    assert words[-6:] == ["--init", "default,impulse+slim:teacher=big", "--seeds", "2", "--seed", "2"]
+    slim = recipe.model_copy(update={"methods": ("drloc", "slim:keep=0.5:teacher=/home/me/big:after=2", "convffn")})
+    told = provenance.command(slim, ["default"], [1, 5, 9])
+    assert "--set methods=drloc,slim:keep=0.5:teacher=big:after=2,convffn" in told
+    assert told.endswith("--init default  # with the seeds 1, 5, 9, which no command gives, and Python does")
 
 
 def test_hardware_names_no_path() -> None:

@@ -98,7 +98,7 @@ def evaluate(
     out = out or (Path(runs[0]) if len(runs) == 1 else Path("runs/evaluation"))
     shown = answer()
     out.mkdir(parents=True, exist_ok=True)
-    document = _about(context, at)
+    document = _about(context, at, runs)
     pictures: list[Path] = []
 
     # A function for each section: it adds to the document's entry of each run, prints, and returns its pictures.
@@ -151,12 +151,12 @@ def chosen_device(name: str | None) -> torch.device:
     return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
-def _about(context: typer.Context, at: torch.device) -> dict[str, Any]:
+def _about(context: typer.Context, at: torch.device, runs: list[str]) -> dict[str, Any]:
     """Where the numbers come from; each section adds to the entries of ``runs``."""
     from headstart.training.provenance import commit, hardware, versions
 
     return {
-        "command": _command(context),
+        "command": _command(context, runs),
         "hardware": hardware(),
         "versions": versions(),
         "commit": commit(),
@@ -166,7 +166,7 @@ def _about(context: typer.Context, at: torch.device) -> dict[str, Any]:
     }
 
 
-def _command(context: typer.Context) -> str:
+def _command(context: typer.Context, runs: list[str]) -> str:
     """What was typed. A place on this machine says nothing to others: of an absolute path the last part has to do."""
     from headstart.data import spec_name
 
@@ -180,6 +180,7 @@ def _command(context: typer.Context) -> str:
             words.append(parameter.opts[0])
         if not isinstance(value, bool):
             values = value if isinstance(value, (list, tuple)) else [value]
-            values = [spec_name(one) for one in values] if parameter.name == "on" else values
+            if parameter.name in ("on", "runs"):
+                values = [one if one in runs else spec_name(one) for one in values]
             words += [Path(one).name if Path(str(one)).is_absolute() else str(one) for one in values]
     return shlex.join(words)

@@ -27,6 +27,7 @@ def recipes(
 ) -> None:
     """List the named recipes: what each is for, and the command that runs it; or show one, with all its keys."""
     from headstart.training import RECIPES, named_recipe
+    from headstart.training.provenance import written
 
     if name is not None:
         recipe = named_recipe(name)
@@ -37,8 +38,7 @@ def recipes(
             text = part.replace("``.", "").replace("``", "")
             shown.print(f"{text}\n", markup=False, highlight=False, soft_wrap=part.startswith("Command:"))
         for key, value in values.items():
-            text = ",".join(map(str, value)) if isinstance(value, list) else str(value).lower()
-            shown.print(f"  {key}={text}", markup=False, highlight=False, soft_wrap=True)
+            shown.print(f"  {key}={written(value)}", markup=False, highlight=False, soft_wrap=True)
         print_json({"name": name, "recipe": values})
         return
     document = []

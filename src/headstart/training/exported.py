@@ -5,7 +5,6 @@ It is a checkpoint (:mod:`headstart.training.checkpoint`), with its checksum, th
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from headstart.training.checkpoint import encode_checkpoint, read_checkpoint
 from headstart.training.facts import Facts
 from headstart.training.files import write_atomically
 from headstart.training.inspection import with_weights
+from headstart.training.provenance import without_place
 from headstart.training.recipe import Recipe
 
 __all__ = ["NAME", "is_exported", "load_exported", "save_exported", "without_places"]
@@ -42,7 +42,7 @@ def without_places(recipe: Recipe) -> dict[str, Any]:
     """
     values = recipe.portable()
     if recipe.methods:
-        values["methods"] = [re.sub(r"=/(?:[^/:]*/)*([^/:]+)", r"=\1", method) for method in recipe.methods]
+        values["methods"] = [without_place(method) for method in recipe.methods]
     return values
 
 

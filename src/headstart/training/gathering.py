@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.initialization import resolve
 from headstart.leading import leading
+from headstart.training.exported import without_places
 from headstart.training.files import write_json
 from headstart.training.provenance import command, commit, hardware, versions
 from headstart.training.recipe import config_hash
@@ -46,11 +47,12 @@ def gather(plan: Plan) -> dict[str, Any]:
         for run, machine in zip(plan.runs, machines, strict=True):
             row = rows[plan.arms.index(run.arm)]["runs"][plan.seeds.index(run.recipe.seed)]
             row["hardware"] = machine["hardware"]
+    config = {key: value for key, value in without_places(plan.recipe).items() if key in plan.config}
     results = {
         "protocol": PROTOCOL,
         "command": command(plan.recipe, plan.matrix or plan.arms, plan.seeds),
-        "config": plan.config,
-        "config_hash": config_hash(plan.config),
+        "config": config,
+        "config_hash": config_hash(config),
         **made_with([run.folder for run in plan.runs]),
         "date": datetime.now(timezone.utc).date().isoformat(),
         **({"matrix": {"init": plan.matrix.inits, "with": plan.matrix.choices}} if plan.matrix else {}),

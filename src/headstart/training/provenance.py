@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import re
+import shlex
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -16,7 +18,7 @@ from headstart.training.arms import Matrix
 from headstart.training.named import RECIPES
 from headstart.training.recipe import Recipe
 
-__all__ = ["command", "commit", "hardware", "versions"]
+__all__ = ["command", "commit", "hardware", "seed_words", "versions", "without_place", "written"]
 
 # What a recommended recipe chooses by the data.
 RECOMMENDED = {"model", "width", "depth", "heads", "patch_size", "crop", "flip", "passes", "batch_size"}
@@ -84,15 +86,48 @@ def command(recipe: Recipe, arms: list[str] | Matrix, seeds: list[int]) -> str:
         skip = {"dataset", "init", "seed", "content"}  # the last is in the config, to compare by
         theirs, ours = base.model_dump(mode="json"), recipe.model_dump(mode="json")
         keys = [key for key in ours if key not in skip and (ours[key] != theirs[key] or key in spell_out)]
-        return [f"--set {key}={_text(ours[key])}" for key in keys]
+        return [word for key in keys for word in ("--set", without_place(f"{key}={written(ours[key])}"))]
 
     ways = {name: changed(base) for name, base in near.items()}
     name = min(ways, key=lambda n: (len(ways[n]), n != recipe.dataset_name))
-    words = ["headstart compare", recipe.dataset_name]
-    words += [f"--recipe {name}"] * (name != recipe.dataset_name) + ways[name]
-    words += [f"--init {','.join(arms)}" if isinstance(arms, list) else f"--matrix {arms}", f"--seeds {len(seeds)}"]
-    return " ".join(words + [f"--seed {seeds[0]}"] * (seeds[0] != 0))
+    words = ["headstart", "compare", recipe.dataset_name]
+    words += ([] if name == recipe.dataset_name else ["--recipe", name]) + ways[name]
+    if isinstance(arms, Matrix):
+        words += ["--matrix", f"init={','.join(arms.inits)}", f"with={','.join(arms.choices)}"]
+    else:
+        words += ["--init", ",".join(arms)]
+    return shlex.join(map(without_place, words)) + seed_words(seeds)
 
 
-def _text(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value).lower()
+def written(value: Any) -> str:
+    """The value of a recipe's key as ``--set KEY=VALUE`` takes it.
+
+    >>> written("Abyssinian"), written(True), written(None), written((0.9, 0.95)), written([])
+    ('Abyssinian', 'true', 'none', '0.9,0.95', 'none')
+    """
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(written, value)) or "none"
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def without_place(text: str) -> str:
+    """Of every absolute path that is an option in ``text``, a choice of methods say, the last part.
+
+    >>> without_place("slim:teacher=/home/me/runs/big:keep=0.5")
+    'slim:teacher=big:keep=0.5'
+    """
+    return re.sub(r"=/(?:[^/:,]*/)*([^/:,]+)", r"=\1", text)
+
+
+def seed_words(seeds: list[int]) -> str:
+    """The end of a command that trains with these seeds; for seeds that are not in a row, that none does.
+
+    >>> seed_words([0, 1, 2]), seed_words([5, 4])
+    (' --seeds 3', ' --seeds 2 --seed 4')
+    >>> seed_words([1, 5, 9])
+    '  # with the seeds 1, 5, 9, which no command gives, and Python does'
+    """
+    first, count = min(seeds), len(seeds)
+    if sorted(seeds) != list(range(first, first + count)):
+        return f"  # with the seeds {', '.join(map(str, seeds))}, which no command gives, and Python does"
+    return f" --seeds {count}" + f" --seed {first}" * (first != 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,10 +13,11 @@ from headstart.evaluation import cost
 from headstart.leading import leading
 from headstart.training.comparison import Run
 from headstart.training.equal_speed import time_together
+from headstart.training.exported import without_places
 from headstart.training.files import write_json
 from headstart.training.gathering import made_with
 from headstart.training.inspection import load_run
-from headstart.training.provenance import commit, hardware, versions
+from headstart.training.provenance import commit, hardware, seed_words, versions, without_place, written
 from headstart.training.recipe import config_hash
 from headstart.training.run_folder import read_json
 from headstart.training.slim_plan import LOWER, STUDENT, Slimming
@@ -59,11 +61,13 @@ def slim_results(plan: Slimming, runs: dict[str, list[Run]]) -> dict[str, Any]:
         }
     result = read_json(plan.run / "result.json")
     teacher = {"seed": plan.teacher.recipe.seed, "val": result["val_accuracy"], "test": result["test_accuracy"]}
+    named = without_places(plan.recipe)
+    config = {key: named.get(key, value) for key, value in plan.config.items()}
     results = {
         "protocol": PROTOCOL,
         "command": _command(plan),
-        "config": plan.config,
-        "config_hash": config_hash(plan.config),
+        "config": config,
+        "config_hash": config_hash(config),
         **made_with([run.folder for made in runs.values() for run in made]),
         "timed": {"versions": versions(), "hardware": hardware(), "commit": commit()},
         "date": datetime.now(timezone.utc).date().isoformat(),
@@ -108,20 +112,17 @@ def _command(plan: Slimming) -> str:
     """The command that asks for these students; of a teacher's path that begins at the root, its last part."""
     teacher, recipe = plan.teacher.recipe, plan.recipe
     place = plan.run.name if plan.run.is_absolute() else plan.run.as_posix()
-    words = ["headstart slim", place, f"--keep {_listed(plan.keep)}", f"--after {_listed(plan.places)}"]
-    words += [f"--against {_listed(plan.arms[1:])}"] * (len(plan.arms) > 1)
-    words += [f"--passes {recipe.passes}"] * (recipe.passes != teacher.passes)
-    words += [f"--lr {recipe.lr}"] * (recipe.lr != LOWER * teacher.lr)
-    words += [f"--distill {plan.distill}"] * (plan.distill != "frd") + [f"--seeds {len(plan.seeds)}"]
+    words = ["headstart", "slim", place, "--keep", written(plan.keep), "--after", written(plan.places)]
+    for option, value, left_out in (
+        ("--against", plan.arms[1:], []),
+        ("--passes", recipe.passes, teacher.passes),
+        ("--lr", recipe.lr, LOWER * teacher.lr),
+        ("--distill", plan.distill, "frd"),
+    ):
+        words += [option, written(value)] if value != left_out else []
     usual = {**teacher.model_dump(mode="json"), "init": "default", "warmup": 0.0}
     said = {"passes", "lr", "seed", "content", "dataset"}
     ours = recipe.model_dump(mode="json")
-    return " ".join([*words, *(f"--set {k}={_text(v)}" for k, v in ours.items() if k not in said and v != usual[k])])
-
-
-def _listed(values: list[Any]) -> str:
-    return ",".join(map(str, values))
-
-
-def _text(value: Any) -> str:
-    return _listed(value) if isinstance(value, list) else str(value).lower()
+    for key, value in ours.items():
+        words += ["--set", without_place(f"{key}={written(value)}")] if key not in said and value != usual[key] else []
+    return shlex.join(words) + seed_words(plan.seeds)
