@@ -1,3 +1,6 @@
+import re
+import warnings
+
 import pytest
 import torch
 
@@ -64,8 +67,29 @@ def test_what_does_not_fit_says_so(rule, kernel, message):
     assert message in str(error.value)
 
 
-def test_too_few_heads_for_the_window_is_a_warning_and_a_note():
-    with pytest.warns(UserWarning, match=r"3 heads cannot cover the 3×3 window of 9 offsets in one block"):
-        report = init_(create_vit(width=48, depth=2, heads=3), Impulse())
-    assert any("3 heads cannot cover" in note for note in report.notes)
-    assert not init_(create_vit(width=72, depth=2, heads=9), Impulse()).notes
+@pytest.mark.parametrize(
+    ("depth", "scheme", "end"),
+    [
+        (2, Impulse(), "all blocks together take 6 of them."),
+        (1, Impulse(content_heads=1), "all blocks together take 2 of them."),
+        (4, Impulse(offsets="released"), "every block has the same offsets."),
+    ],
+)
+def test_a_window_that_all_heads_cannot_cover_is_a_warning_and_a_note(depth, scheme, end):
+    heads = 3 - scheme.content_heads
+    told = f"{heads} heads cannot cover the 3×3 window of 9 offsets in one block; {end}"
+    with pytest.warns(UserWarning, match=re.escape(told)):
+        report = init_(create_vit(width=48, depth=depth, heads=3), scheme)
+    assert report.notes[0] == told
+
+
+def test_a_window_that_the_blocks_share_is_a_note_alone():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report = init_(create_vit(width=48, depth=3, heads=3), Impulse())
+        assert report.notes == [
+            "3 heads cannot cover the 3×3 window of 9 offsets in one block; other blocks take others."
+        ]
+        assert not init_(create_vit(width=72, depth=2, heads=9), Impulse()).notes
+        # Offsets of one's own come from no window.
+        assert not init_(create_vit(width=48, depth=2, heads=3), Impulse(offsets=[(0, 0), (0, 1), (1, 0)])).notes

@@ -126,7 +126,8 @@ def init_(
         view.model.load_state_dict(work.model.state_dict())
     report.seconds = time.perf_counter() - start
     for note in report.notes:
-        warnings.warn(note, stacklevel=2)
+        if aim is None or note not in aim.remarks:
+            warnings.warn(note, stacklevel=2)
     return report
 
 
@@ -158,7 +159,7 @@ def _report(
         report.gain = predicted_gain(view, maps, content_std(view), generator)
     if aim is not None:
         report.asked, report.bias_error = aim.sharpness, aim.bias_error
-        report.notes = [*aim.notes, *_shortfalls(report, view)]
+        report.notes = [*aim.notes, *aim.remarks, *_shortfalls(report, view)]
     scale = min((float(b.layer_scale.abs().max()) for b in view.blocks if b.layer_scale is not None), default=1.0)
     if aim is not None and scale < _FAINT:
         report.notes.append(

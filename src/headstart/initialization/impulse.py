@@ -116,8 +116,8 @@ class Impulse(Scheme):
             check_content(self.content_heads, view)
         content = content_places(heads, self.content_heads)
         shifting = [count - self.content_heads for count in heads]
-        offsets = block_offsets(self.offsets, self.kernel, shifting, grids, draw)
-        offsets = [among_content(*block) for block in zip(offsets, heads, content, strict=True)]
+        taken = block_offsets(self.offsets, self.kernel, shifting, grids, draw)
+        offsets = [among_content(*block) for block in zip(taken, heads, content, strict=True)]
         size = self.position_std or solver.position_std or position_std(view)
         problem = Problem.make(view, offsets, self.control == "scrambled", size, draw)
         if source == "relative":
@@ -150,16 +150,20 @@ class Impulse(Scheme):
                 begin(index, block, view.position_input(index)[None])
         else:
             view.visit(images, begin, first=look)
-        return Aim(offsets, problem.targets, content, sharpness, self._notes(shifting[0]), problem.bias_error)
+        return Aim(offsets, problem.targets, content, sharpness, *self._told(taken), problem.bias_error)
 
-    def _notes(self, heads: int) -> list[str]:
-        size = self.kernel**2
-        if heads >= size:
-            return []
-        return [
-            f"{heads} heads cannot cover the {self.kernel}×{self.kernel} window of {size} offsets in one block; "
-            + ("every block has the same offsets." if self.offsets == "released" else "other blocks take others.")
-        ]
+    def _told(self, offsets: list[Tensor]) -> tuple[list[str], list[str]]:
+        """Notes and remarks on a window that the heads of one block are too few for; ``offsets`` (H, 2) per block."""
+        heads, size = len(offsets[0]), self.kernel**2
+        if not isinstance(self.offsets, str) or heads >= size:
+            return [], []
+        taken = len({(dy, dx) for block in offsets for dy, dx in block.tolist()})
+        few = f"{heads} heads cannot cover the {self.kernel}×{self.kernel} window of {size} offsets in one block; "
+        if self.offsets == "released":
+            return [few + "every block has the same offsets."], []
+        if taken < size:
+            return [few + f"all blocks together take {taken} of them."], []
+        return [], [few + "other blocks take others."]
 
 
 def _frozen(value: Any) -> Any:

@@ -22,7 +22,8 @@ __all__ = ["Aim", "Scheme"]
 @dataclass
 class Aim:
     """What heads were meant to look at, per block ``offsets`` (H, 2) and ``targets`` (H, T), and how sharply; and which
-    heads of each block look at ``content`` instead, so that theirs mean nothing.
+    heads of each block look at ``content`` instead, so that theirs mean nothing. ``notes`` are to be warned of,
+    ``remarks`` stand in the report alone.
     """
 
     offsets: list[Tensor]
@@ -30,6 +31,7 @@ class Aim:
     content: list[list[int]]
     sharpness: list[float] | None
     notes: list[str]
+    remarks: list[str]
     bias_error: float | None = None
 
 
