@@ -27,6 +27,7 @@ def test_the_table_holds_every_heads_numbers(report):
     assert lines[0] == "impulse:sharpness=0.9: 6 heads, mean target mass 0.900 on position embedding"
     assert lines[3].split() == ["0", "1", "(-1,", "+0)", "0.900", f"{report.heads[1].entropy:.2f}"]
     assert any(line.startswith("gain of spatial frequencies through the network: ") for line in lines)
+    assert lines[-1] == f"took {report.seconds:.2f} s"
 
 
 def test_to_dict_is_json_with_the_same_numbers(report):

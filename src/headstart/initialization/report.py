@@ -106,7 +106,7 @@ class InitReport:
         if self.bias_error is not None:
             lines.append(f"relative bias met within {self.bias_error:.1g}")
         lines += [f"note: {note}" for note in self.notes]
-        lines.append(f"{self.seconds:.2f} s")
+        lines.append(f"took {self.seconds:.2f} s")
         return "\n".join(lines)
 
     def figure(self) -> Figure:
