@@ -84,6 +84,28 @@ def test_runs_of_different_data_are_refused(tiny: Recipe, folder: Path, tmp_path
         corruption_arms(corruption_runs([folder / "default" / "seed-0", tmp_path / "other"]), QUICK)
 
 
+def test_runs_of_different_data_are_refused_when_both_are_kept(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (folder / arm / "seed-0" for arm in ("default", "mimetic"))
+    corruption_arms(corruption_runs([one]), QUICK)
+    opened = load_run(other)
+    labels = opened.dataset.test.labels.flip(0)  # as many images of the same size, and of something else
+    changed = replace(opened.dataset, test=replace(opened.dataset.test, labels=labels))
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "load_run", lambda _: replace(opened, dataset=changed))
+        corruption_arms({"mimetic": {0: other}}, QUICK)
+    runs = {"default": {0: one}, "mimetic": {0: other}}
+    with pytest.raises(HeadstartError, match=r"default/seed-0 and .*mimetic/seed-0 were trained on different data"):
+        corruption_arms(runs, QUICK)
+
+    path = other / "corruptions.json"  # as an older version wrote it
+    stored = json.loads(path.read_text())
+    del stored["entries"][0]["data"]
+    path.write_text(json.dumps(stored))
+    assert corruption_arms(runs, QUICK)["images"] == 40
+
+
 def test_unfinished_and_repeated_folders(folder: Path) -> None:
     with pytest.raises(HeadstartError, match="is named twice"):
         corruption_runs([folder, folder, folder])
