@@ -69,7 +69,9 @@ def test_a_known_dataset_without_a_test_part_is_not_its_own_test(run: Run, monke
     trained = elsewhere.load_collection("digits")
     without = replace(trained, parts={"train": trained.parts["train"]})
     monkeypatch.setattr(elsewhere, "load_collection", lambda *_, **__: without)
-    with pytest.raises(HeadstartError, match=r"digits is what the model was trained on, without a test part of its own"):
+    with pytest.raises(
+        HeadstartError, match=r"digits is what the model was trained on, without a test part of its own"
+    ):
         evaluate_on(run, fit_facts(run), "digits")
     monkeypatch.setattr(elsewhere, "load_collection", lambda *_, **__: replace(without, name="others"))
     assert evaluate_on(run, fit_facts(run), "others").part == "all"
