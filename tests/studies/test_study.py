@@ -23,17 +23,24 @@ def test_settings_are_of_their_defaults_kinds() -> None:
     assert found == {"passes": 3, "arms": ("a", "b"), "sizes": (1, 2), "plain": True, "lr": 1e-3, "left": 2}
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_yes_and_no_in_all_their_words(wanted: bool) -> None:
+    for word in ("true", "yes", "on", "1", "True") if wanted else ("false", "no", "off", "0", "OFF"):
+        assert request(f"flip={word}").options(flip=not wanted) == {"flip": wanted}
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
         ("pases=3", "unknown setting of this study 'pases': did you mean 'passes'"),
         ("passes=many", "setting 'passes' expects a whole number, got 'many'"),
         ("passes", "--set expects key=value, got 'passes'"),
+        ("flip=onn", "setting 'flip' expects true or false, got 'onn'"),
     ],
 )
 def test_what_a_study_does_not_have_is_told(setting: str, message: str) -> None:
     with pytest.raises(HeadstartError, match=message):
-        request(setting).options(passes=1)
+        request(setting).options(passes=1, flip=True)
 
 
 def test_studies_are_listed_run_and_missed(tmp_path: Path) -> None:

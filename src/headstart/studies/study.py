@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["STUDIES", "Request", "Study", "provenance", "register", "shown"]
 
 DATASETS = ("dataset", "fashion", "photos")  # settings whose value may name a place
+TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 KINDS = {int: "a whole number", float: "a number", str: "a text"}
 
 
@@ -90,7 +91,9 @@ def _read(key: str, value: str, default: Any) -> Any:
     if isinstance(default, tuple):
         return tuple(_read(key, part.strip(), default[0]) for part in value.split(","))
     if isinstance(default, bool):
-        return value.lower() in ("true", "yes", "1")
+        if value.lower() not in TRUE + FALSE:
+            raise HeadstartError(f"setting {key!r} expects true or false, got {value!r}.")
+        return value.lower() in TRUE
     try:
         return type(default)(value)
     except ValueError:
