@@ -36,6 +36,16 @@ def test_a_cut_run_gives_its_last_pass(tiny: Recipe, tmp_path: Path) -> None:
         load_run(tmp_path)
 
 
+def test_a_run_of_a_longer_name_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos-impulse", "birds"):
+        Path("runs", name).mkdir(parents=True)
+        Path("runs", name, "config.json").write_text("{}")
+    for typed in ("runs/photos", "photos"):
+        with pytest.raises(HeadstartError, match=f"no run folder {typed}; did you mean runs/photos-impulse\\?"):
+            load_run(typed)
+
+
 def test_a_recipe_of_another_version_says_which(tiny: Recipe, tmp_path: Path) -> None:
     config = {**tiny.portable(), "telepathy": True}
     (tmp_path / "config.json").write_text(json.dumps({"config": config, "versions": {"headstart": "9.0"}}))

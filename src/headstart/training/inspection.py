@@ -87,10 +87,12 @@ def load_run(folder: str | Path) -> Run:
 
 
 def _near(folder: Path) -> list[str]:
-    """Runs of nearly that name, beside where it would be or in ``runs``."""
+    """Runs of nearly that name, or of one that goes on behind it, beside where it would be or in ``runs``."""
     places = {path.parent for place in (folder.parent, Path("runs")) for path in place.glob("*/config.json")}
     by_name = {place.name: place for place in sorted(places)}
-    return [str(by_name[name]) for name in difflib.get_close_matches(folder.name, by_name, n=3, cutoff=0.7)]
+    near = difflib.get_close_matches(folder.name, by_name, n=3, cutoff=0.7)
+    longer = [name for name in by_name if name.startswith(f"{folder.name}-") and name not in near]
+    return [str(by_name[name]) for name in [*near, *longer][:3]]
 
 
 def stored_recipe(folder: Path) -> Recipe:
