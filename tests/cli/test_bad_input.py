@@ -148,6 +148,32 @@ def test_a_missing_package_names_what_to_install(name: str, place: Path, monkeyp
     assert message in refused(place, monkeypatch, *["run" if word == "RUN" else word for word in words])
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "digits", "--out", "file/x"),
+        ("train", "digits", "--out", "file"),
+        ("inspect", "run", "--out", "file"),
+        ("evaluate", "run", "--out", "file"),
+        ("export", "run", "--out", "file"),
+        ("report", "run", "--out", "file/x.html"),
+        ("data", "look", "digits", "--out", "file/x.png"),
+    ],
+)
+def test_a_file_where_a_folder_is_wanted(words: tuple[str, ...], place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = "Error: file is a file, and a folder is wanted; name another."
+    assert refused(place, monkeypatch, *words) == told
+
+
+def test_a_folder_where_a_file_is_wanted(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = refused(place, monkeypatch, "report", "run", "--out", "empty")
+    assert told == "Error: empty is a folder, and a file is wanted; name one, in it perhaps."
+    (place / "runs").write_text("")
+    told = refused(place, monkeypatch, "train", "digits")
+    (place / "runs").unlink()
+    assert told == "Error: runs is a file, and a folder is wanted; name another."
+
+
 def test_a_place_that_may_not_be_written_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied", "/somewhere/run")

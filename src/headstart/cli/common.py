@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, ParamSpec
 
@@ -120,12 +121,20 @@ def _first(text: str) -> str:
 
 
 def _run(function: Callable[P, None]) -> Callable[..., None]:
-    """The function with the two options that all commands have; errors become an exit code and a message on stderr."""
+    """The function with the two options that all commands have; errors become an exit code and a message on stderr.
+
+    An ``--out`` where nothing can be written is told before the work.
+    """
+    signature = inspect.signature(function, eval_str=True)
 
     @functools.wraps(function)
     def run(*args: Any, quiet: bool = False, as_json: bool = False, **kwargs: Any) -> None:
         try:
             with _termination_told(), speaking(as_json, quiet):
+                if kwargs.get("out") is not None:
+                    option = signature.parameters["out"].annotation.__metadata__[0]
+                    if wrong := _in_the_way(kwargs["out"], option.metavar == "FOLDER"):
+                        raise HeadstartError(wrong)
                 function(*args, **kwargs)
         except HeadstartError as error:
             _complain(f"{_speaker()}Error: {error}", 2 if isinstance(error, UsageError) else 1)
@@ -145,7 +154,6 @@ def _run(function: Callable[P, None]) -> Callable[..., None]:
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
         for name, kind in (("as_json", Json), ("quiet", Quiet))
     ]
-    signature = inspect.signature(function, eval_str=True)
     parameters = [*signature.parameters.values(), *shared]
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {one.name: one.annotation for one in parameters}
@@ -157,6 +165,16 @@ def _complain(words: str, code: int, style: str = "red") -> None:
     raise typer.Exit(code) from None
 
 
+def _in_the_way(out: Path, folder: bool) -> str | None:
+    """What a person can do where ``out`` can't become a folder, or a file, for what is there; None where it can."""
+    for place in (out, *out.parents) if folder else out.parents:
+        if place.is_file():
+            return f"{place} is a file, and a folder is wanted; name another."
+    if not folder and out.is_dir():
+        return f"{out} is a folder, and a file is wanted; name one, in it perhaps."
+    return None
+
+
 def _of_files(error: OSError) -> str:
     """What a person can do about a file or a disk; any other error is raised again, with its traceback."""
     place = error.filename or error
@@ -164,6 +182,8 @@ def _of_files(error: OSError) -> str:
         return f"the disk is full ({place}); make room and run the same command again."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{place} may not be read or written ({error.strerror}); name another place, or change who may."
+    if isinstance(error, (NotADirectoryError, FileExistsError)) and (wrong := _in_the_way(Path(str(place)), True)):
+        return wrong
     raise error
 
 
