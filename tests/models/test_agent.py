@@ -81,5 +81,7 @@ def test_bad_input_is_told() -> None:
         create_agent(stem="reslike")
     with pytest.raises(HeadstartError, match="images of 30×32 are not a whole number of patches of 4×4"):
         create_agent(image_size=(30, 32))
+    with pytest.raises(HeadstartError, match=r"agent: patch_size must be pixels, .* at least 1; got 0"):
+        create_agent(patch_size=0)
     with pytest.raises(HeadstartError, match=r"agent: expected images of shape \(B, 3, 16, 24\), got \(2, 1, 16, 24\)"):
         AgentCNN(**SMALL)(torch.zeros(2, 1, 16, 24))

@@ -136,6 +136,8 @@ def test_a_recipe_trains_it_and_frozen_filters_come_out_as_they_went_in(tmp_path
         ({"frozen": True}, "filters=learned are trained; .* use filters=random"),
         ({"kernel": 0}, "convmixer: kernel must be a whole number, at least 1; got 0"),
         ({"width": "wide"}, "convmixer: width must be a whole number, at least 1; got 'wide'"),
+        ({"patch_size": (2, 0)}, r"convmixer: patch_size must be pixels, .* at least 1; got \(2, 0\)"),
+        ({"num_classes": -1}, "convmixer: num_classes must be a whole number, at least 0; got -1"),
         ({"patch_size": 5}, r"images of 8×12 are not a whole number of patches of 5×5; choose a patch_size"),
         ({"taps": 3}, "taps is for filters=box, from 1 to kernel² = 9; got taps=3 with filters=learned"),
     ],

@@ -199,8 +199,14 @@ def test_its_heads_cannot_be_seen_and_that_is_said(look):
         ),
         ({"sampling": (4, 2, 2)}, "expected a sampling rate of 1 or more for each of the 4 stages"),
         ({"sampling": (4, 2, 0, 1)}, "got sampling (4, 2, 0, 1) and depths (1, 1, 3, 2)."),
-        ({"patch_size": 0}, "expected a patch_size of 1 or more, got 0; 4 is the paper's."),
+        ({"patch_size": 0}, "EdgeViT: patch_size must be a whole number, at least 1; got 0."),
         ({"norm": "group"}, "unknown norm 'group': Known: batch, layer."),
+        ({"drop_path": 1.0}, "EdgeViT: drop_path must be from 0 up, and below 1; got 1.0."),
+        ({"patch_size": (1, 1)}, "EdgeViT: patch_size must be a whole number, at least 1; got (1, 1)."),
+        ({"sampling": 2}, "expected a sampling rate of 1 or more for each of the 4 stages, and as many depths, got"),
+        ({"sampling": ("4", 2, 2, 1)}, "expected a sampling rate of 1 or more for each of the 4 stages"),
+        ({"num_classes": -1}, "EdgeViT: num_classes must be a whole number, at least 0; got -1."),
+        ({"image_size": (32,)}, "EdgeViT: image_size must be pixels, a whole number or two (height, width)"),
     ],
 )
 def test_what_does_not_fit_says_so(options, message):

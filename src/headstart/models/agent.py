@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from headstart.errors import HeadstartError, unknown
 from headstart.models.agent_block import AgentBlock, BlockWeights, Stem
+from headstart.models.checks import check_whole, sides
 
 __all__ = ["AGENTS", "STEMS", "AgentCNN", "create_agent", "pooled_after"]
 
@@ -167,6 +168,7 @@ def create_agent(
     if size not in AGENTS:
         raise unknown("agent size", size, AGENTS)
     width, depth, heads, hidden = AGENTS[size]
-    image = (image_size, image_size) if isinstance(image_size, int) else (image_size[0], image_size[1])
-    patch = (patch_size, patch_size) if isinstance(patch_size, int) else (patch_size[0], patch_size[1])
+    check_whole("agent", in_channels=in_channels)
+    check_whole("agent", least=0, num_classes=num_classes)
+    image, patch = sides("agent", "image_size", image_size), sides("agent", "patch_size", patch_size)
     return AgentCNN(image, patch, num_classes, width, depth, heads, hidden, stem, in_channels)

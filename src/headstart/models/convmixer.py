@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError, unknown
+from headstart.models.checks import check_whole, sides
 from headstart.models.filters import FILTERS, filter_bank
 
 __all__ = ["ConvMixer", "create_convmixer"]
@@ -163,12 +164,10 @@ def create_convmixer(
         raise unknown("filters", filters, FILTERS)
     if filters == "learned" and frozen:
         raise HeadstartError("filters=learned are trained; for the same start left as it is use filters=random.")
-    for name, value in (("width", width), ("depth", depth), ("kernel", kernel)):
-        if not isinstance(value, int) or value < 1:
-            raise HeadstartError(f"convmixer: {name} must be a whole number, at least 1; got {value!r}.")
-    image = (image_size, image_size) if isinstance(image_size, int) else (image_size[0], image_size[1])
-    patch = (patch_size, patch_size) if isinstance(patch_size, int) else (patch_size[0], patch_size[1])
-    if any(side < 1 or pixels % side for pixels, side in zip(image, patch, strict=True)):
+    check_whole("convmixer", width=width, depth=depth, kernel=kernel, in_channels=in_channels)
+    check_whole("convmixer", least=0, num_classes=num_classes)
+    image, patch = sides("convmixer", "image_size", image_size), sides("convmixer", "patch_size", patch_size)
+    if any(pixels % side for pixels, side in zip(image, patch, strict=True)):
         raise HeadstartError(
             f"convmixer: images of {image[0]}×{image[1]} are not a whole number of patches of {patch[0]}×{patch[1]}; "
             "choose a patch_size that divides both sides."

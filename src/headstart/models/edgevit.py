@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError, unknown
+from headstart.models.checks import check_drop_path, check_whole, sides
 from headstart.models.lgl import ChannelNorm, LGLBlock, MapNorm, map_norm
 
 __all__ = ["EDGEVITS", "EdgeViT", "create_edgevit"]
@@ -92,10 +93,14 @@ class EdgeViT(nn.Module):
         in_channels: int = 3,
     ) -> None:
         super().__init__()
-        if len({len(widths), len(depths), len(sampling)}) > 1 or min(sampling) < 1:
+        check_whole("EdgeViT", patch_size=patch_size, in_channels=in_channels)
+        check_whole("EdgeViT", least=0, num_classes=num_classes)
+        check_drop_path("EdgeViT", drop_path)
+        rates = tuple(sampling) if isinstance(sampling, Sequence) else (sampling,)
+        if len({len(widths), len(depths), len(rates)}) > 1 or not all(isinstance(r, int) and r > 0 for r in rates):
             raise HeadstartError(
                 f"expected a sampling rate of 1 or more for each of the {len(widths)} stages, and as many depths, got "
-                f"sampling {tuple(sampling)} and depths {tuple(depths)}."
+                f"sampling {rates} and depths {tuple(depths)}."
             )
         for stage, width in enumerate(widths):
             if width % head_dim:
@@ -103,10 +108,8 @@ class EdgeViT(nn.Module):
                     f"stage {stage + 1} has width {width}, which is no multiple of the head dim {head_dim}; set a "
                     "head_dim that divides all widths."
                 )
-        if patch_size < 1:
-            raise HeadstartError(f"expected a patch_size of 1 or more, got {patch_size}; 4 is the paper's.")
         self.in_channels, self.patch_size = in_channels, patch_size
-        self.depths, self.sampling = tuple(depths), tuple(sampling)
+        self.depths, self.sampling = tuple(depths), rates
         grids = stage_grids(image_size, patch_size, self.sampling)
         self.patch_embed = Downsample(in_channels, widths[0], patch_size, grids[0])
         self.downsample = nn.ModuleList(
@@ -213,9 +216,8 @@ def create_edgevit(
     if size not in EDGEVITS:
         raise unknown("EdgeViT size", size, EDGEVITS)
     depths, widths, head_dim = EDGEVITS[size]
-    image = (image_size, image_size) if isinstance(image_size, int) else (image_size[0], image_size[1])
     return EdgeViT(
-        image,
+        sides("EdgeViT", "image_size", image_size),
         patch_size,
         num_classes,
         widths,

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError, unknown
+from headstart.models.checks import check_drop_path, check_whole, sides
 from headstart.models.vit_blocks import Block, PatchEmbed
 from headstart.positions import harmonic_embedding, sincos_embedding
 
@@ -22,10 +23,6 @@ SIZES: dict[str, tuple[int, int, int]] = {"tiny": (192, 12, 3), "small": (384, 1
 
 Pool = Literal["mean", "class"]
 Position = Literal["learned", "sincos", "harmonic"]
-
-
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
 class VisionTransformer(nn.Module):
@@ -149,12 +146,16 @@ def create_vit(
     ):
         if value not in choices:
             raise unknown(name, value, choices)
-    default_width, default_depth, default_heads = SIZES[size]
-    width, depth, heads = width or default_width, depth or default_depth, heads or default_heads
+    width, depth, heads = (
+        default if given is None else given for given, default in zip((width, depth, heads), SIZES[size], strict=True)
+    )
+    check_whole("ViT", width=width, depth=depth, heads=heads, in_channels=in_channels)
+    check_whole("ViT", least=0, num_classes=num_classes, registers=registers)
+    check_drop_path("ViT", drop_path)
     if width % heads:
         near = [h for h in range(1, width + 1) if width % h == 0 and h <= 2 * heads]
         raise HeadstartError(f"width {width} is not divisible by {heads} heads; choose heads from {near}.")
-    image, patch = _pair(image_size), _pair(patch_size)
+    image, patch = sides("ViT", "image_size", image_size), sides("ViT", "patch_size", patch_size)
     if image[0] % patch[0] or image[1] % patch[1]:
         raise HeadstartError(
             f"image size {image} is not a whole number of patches of {patch}; choose a patch size "
