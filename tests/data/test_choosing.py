@@ -50,6 +50,21 @@ def test_one_class_is_too_few_and_an_empty_one_no_choice() -> None:
         keep_classes(found, "c,d")
 
 
+def test_a_part_without_the_classes_is_told_before_anything_is_trained() -> None:
+    def part(*labels: int) -> Part:
+        return Part(
+            MappedSplit(torch.zeros(9, 1, 2, 2, dtype=torch.uint8), torch.arange(len(labels)), torch.tensor(labels))
+        )
+
+    parts = {"train": part(0, 1, 2), "val": part(0, 0), "test": part(0)}
+    found = Collection("toy", ("a", "b", "c"), parts, (0.0,), (1.0,), False)
+    with pytest.raises(
+        HeadstartError, match="toy has no validation and no test image of classes=1-2: choose others, or"
+    ):
+        keep_classes(found, "1-2")
+    assert len(keep_classes(found, "0-1").parts["test"]) == 1
+
+
 def test_what_is_kept_is_numbered_anew_and_not_read() -> None:
     store = torch.arange(5, dtype=torch.uint8).view(5, 1, 1, 1).expand(5, 1, 2, 2).contiguous()
     part = Part(MappedSplit(store, torch.tensor([4, 3, 2, 1]), torch.tensor([2, 0, 1, 2])), ("e", "d", "c", "b"))

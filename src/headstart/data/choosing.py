@@ -15,6 +15,8 @@ from headstart.errors import HeadstartError, unknown
 
 __all__ = ["class_numbers", "keep_classes"]
 
+WORDS = {"train": "training", "val": "validation", "test": "test"}
+
 
 def class_numbers(text: str, names: Sequence[str]) -> list[int]:
     """The classes that ``text`` chooses, as ascending label numbers.
@@ -54,7 +56,7 @@ def keep_classes(found: Collection, text: str) -> Collection:
     Mean and standard deviation are those of the training images that are left: the others are not to be known.
 
     Raises:
-        HeadstartError: as :func:`class_numbers` does, and for fewer than two classes or no training image of them.
+        HeadstartError: as :func:`class_numbers` does, for fewer than two classes, and for a part without image of them.
     """
     kept = class_numbers(text, found.classes)
     if len(kept) < 2:
@@ -62,8 +64,12 @@ def keep_classes(found: Collection, text: str) -> Collection:
     number = torch.full((len(found.classes),), -1)
     number[kept] = torch.arange(len(kept))
     parts = {kind: _chosen(part, number) for kind, part in found.parts.items()}
-    if not len(parts["train"]):
-        raise HeadstartError(f"{found.name} has no training image of classes={text}: choose others.")
+    empty = [WORDS[kind] for kind, part in parts.items() if not len(part)]
+    if empty:
+        also = "" if "training" in empty else ", or leave that part out to have one carved"
+        raise HeadstartError(
+            f"{found.name} has no {' and no '.join(empty)} image of classes={text}: choose others{also}."
+        )
     mean, std = parts["train"].statistics()
     classes = tuple(found.classes[k] for k in kept)
     return replace(found, classes=classes, parts=parts, mean=mean, std=std)
