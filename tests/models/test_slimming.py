@@ -1,6 +1,7 @@
 """A ViT that is slimmed: places, names, the attention that topk reads, and what is refused."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -104,6 +105,14 @@ def test_timms_vit(how: str) -> None:
         assert all(p.grad is not None for name, p in model.named_parameters() if ".slim." in name)
 
 
+@pytest.mark.parametrize("how", HOWS)
+def test_a_model_of_another_float_type(how: str) -> None:
+    model = slim_vit(vit(pool="class").double(), 0.5, 1, how=how)  # one place, without a list
+    assert model(torch.randn(2, 3, 8, 16).double()).dtype == torch.float64
+    assert {p.dtype for p in model.parameters()} == {torch.float64}
+    assert model.blocks[0].slim.kept == 16
+
+
 def test_another_resolution_is_refused() -> None:
     timm_vit = pytest.importorskip("timm.models.vision_transformer")
     model = timm_vit.VisionTransformer(
@@ -121,6 +130,9 @@ def test_another_resolution_is_refused() -> None:
         ([1.5], None, r"in \(0, 1\] and not rising, such as 0.5/0.25, got 1.5"),
         ([0.25, 0.5], None, r"not rising, such as 0.5/0.25, got 0.25/0.5"),
         ([], None, "got none"),
+        (1.5, None, "such as 0.5/0.25, got 1.5"),
+        (None, None, "such as 0.5/0.25, got None"),
+        ([0.5], 3, "rising, from 1 to 2, one for each share in keep, got 3"),
         (["half"], None, "got half"),
         ([0.5, 0.4, 0.3], None, "names 3 places to slim, and a model of 3 blocks has 2 between them"),
         ([0.5], [3], "expected 1 different numbers of blocks, rising, from 1 to 2, one for each share in keep, got 3"),
@@ -128,7 +140,7 @@ def test_another_resolution_is_refused() -> None:
         ([0.5, 0.25], [2, 1], "rising, from 1 to 2, .* got 2/1"),
     ],
 )
-def test_shares_and_places_that_do_not_fit(keep: list[float], after: list[int] | None, message: str) -> None:
+def test_shares_and_places_that_do_not_fit(keep: Any, after: Any, message: str) -> None:
     model = vit()
     with pytest.raises(HeadstartError, match=message):
         slim_vit(model, keep, after)

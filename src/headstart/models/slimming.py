@@ -49,7 +49,9 @@ def slimmed_counts(keep: Sequence[float], patches: int) -> list[int]:
     return [max(1, math.floor(share * patches + 1e-6)) for share in keep]
 
 
-def slim_vit(model: Any, keep: Sequence[float], after: Sequence[int] | None = None, how: str = "merge") -> Any:
+def slim_vit(
+    model: Any, keep: float | Sequence[float], after: int | Sequence[int] | None = None, how: str = "merge"
+) -> Any:
     """Let ``model`` go on with fewer tokens behind some of its blocks; in place, and returned.
 
     Its own parameters keep their names, so its weights fit as before; those of a reducer behind the i-th block are
@@ -57,7 +59,8 @@ def slim_vit(model: Any, keep: Sequence[float], after: Sequence[int] | None = No
 
     Args:
         model: the library's own ViT, or timm's VisionTransformer.
-        keep: the share of the grid's tokens that is left behind each place, falling, in (0, 1]: 0.5, 0.25.
+        keep: the share of the grid's tokens that is left behind each place, falling, in (0, 1]: 0.5, 0.25; a number
+            is that of one place.
         after: how many blocks come before each place, rising; the depth evenly split unless given.
         how: merge, random, topk or pool: the reducers of :mod:`headstart.models.reducers`.
 
@@ -70,10 +73,11 @@ def slim_vit(model: Any, keep: Sequence[float], after: Sequence[int] | None = No
       64 → 32 tokens...
     """
     blocks = _checked(model, how)
-    keep, places = list(keep), _places(list(keep), after, len(blocks))
+    shares = _several(keep)
+    places = _places(shares, None if after is None else _several(after), len(blocks))
     grid = model.patch_embed.grid_size
     tokens, before = grid[0] * grid[1], cells(grid[0] * grid[1], grid)
-    for place, kept in zip(places, slimmed_counts(keep, tokens), strict=True):
+    for place, kept in zip(places, slimmed_counts(shares, tokens), strict=True):
         block, behind = blocks[place - 1], cells(kept, grid)
         shape = (tokens, kept, int(model.num_prefix_tokens))
         reducer: Reducer
@@ -83,7 +87,7 @@ def slim_vit(model: Any, keep: Sequence[float], after: Sequence[int] | None = No
             reducer = TopK(*shape, class_token=model.cls_token is not None)
         else:
             reducer = Pooled(*shape, before, behind) if how == "pool" else RandomKept(*shape)
-        block.slim = reducer.to(block.norm1.weight.device)
+        block.slim = reducer.to(block.norm1.weight)  # where it is, and of its type
         # A function of the block: in a deep copy it finds the copy's reducer.
         block.register_forward_hook(_reduce)
         tokens, before = kept, behind
@@ -128,7 +132,11 @@ def _checked(model: nn.Module, how: str) -> list[Any]:
     return list(blocks)
 
 
-def _places(keep: list[float], after: Sequence[int] | None, depth: int) -> list[int]:
+def _several(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (tuple, list)) else [value]
+
+
+def _places(keep: list[float], after: list[int] | None, depth: int) -> list[int]:
     """How many blocks come before each place; raises for shares and places that do not fit."""
     shares_fit = keep and all(isinstance(k, (int, float)) and 0 < k <= 1 for k in keep)
     if not shares_fit or any(later > earlier for earlier, later in pairwise(keep)):
@@ -143,11 +151,10 @@ def _places(keep: list[float], after: Sequence[int] | None, depth: int) -> list[
         )
     if after is None:
         return [(index + 1) * depth // (len(keep) + 1) for index in range(len(keep))]
-    places = list(after)
-    fits = all(isinstance(p, int) and 0 < p < depth for p in places) and places == sorted(set(places))
-    if len(places) != len(keep) or not fits:
+    fits = all(isinstance(p, int) and 0 < p < depth for p in after) and after == sorted(set(after))
+    if len(after) != len(keep) or not fits:
         raise HeadstartError(
             f"after: expected {len(keep)} different numbers of blocks, rising, from 1 to {depth - 1}, one for each "
-            f"share in keep, got {'/'.join(map(str, places)) or 'none'}."
+            f"share in keep, got {'/'.join(map(str, after)) or 'none'}."
         )
-    return places
+    return after
