@@ -38,6 +38,10 @@ def test_a_value_may_hold_an_equals_sign() -> None:
         ),
         ("passes=0", "recipe key 'passes': expected greater than or equal to 1, got '0'"),
         ("passes=2.5", "recipe key 'passes': expected a valid integer, got '2.5'"),
+        (
+            "split_seed=99999999999999999999",
+            "recipe key 'split_seed': expected less than 18446744073709551616, got '999",
+        ),
         ("model=tinny", "unknown model 'tinny': did you mean 'tiny'"),
         (
             "flip=perhaps",

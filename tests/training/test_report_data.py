@@ -34,6 +34,20 @@ def test_a_half_trained_run_has_no_test_accuracy(tiny: Recipe, tmp_path: Path) -
     assert arm["mean"] is None and arm["runs"][0]["val"] == arm["runs"][0]["history"][-1]["val_accuracy"]
 
 
+@pytest.mark.parametrize(("every", "index"), [(2, 1), (5, None)])
+def test_a_half_trained_run_that_is_rarely_validated_tells_what_was_last_looked_at(
+    tiny: Recipe, tmp_path: Path, every: int, index: int | None
+) -> None:
+    train(tiny.override([f"val_every={every}"]), tmp_path)
+    for name in ("model.safetensors", "result.json"):
+        (tmp_path / name).unlink()
+    rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    del rows[2]["val_accuracy"]  # as if there were more passes to come
+    (tmp_path / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told = read_results(tmp_path)["arms"][0]["runs"][0]["val"]
+    assert told == (None if index is None else rows[index]["val_accuracy"])
+
+
 def test_a_comparison_is_its_result_file(tiny: Recipe, tmp_path: Path) -> None:
     results = compare(tiny.override(["passes=1"]), ["default", "impulse:sharpness=0.5"], [3], tmp_path)
     assert read_results(tmp_path) == results

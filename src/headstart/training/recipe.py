@@ -62,7 +62,8 @@ class Recipe(BaseModel):
     max_bad: Share = 0.01  # share of unreadable image files that may be left out
     content: str | None = None  # of own images: a hash of files, labels and parts; tells folders of one name apart
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    split_seed: int = 0  # which images are kept and validated on: the same for every seed, so that runs can be paired
+    # which images are kept and validated on: the same for every seed, so that runs can be paired
+    split_seed: Annotated[int, Field(ge=-(2**63), lt=2**64)] = 0  # a torch.Generator's
     # augmentation, see headstart.data.Augmentation
     crop: Annotated[int, Field(ge=0)] = 0  # random shift by up to that many pixels
     resized_crop: Annotated[float, Field(gt=0, le=1)] | None = None  # smallest share of the area cut out and resized

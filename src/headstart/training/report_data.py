@@ -53,13 +53,14 @@ def read_results(folder: str | Path) -> dict[str, Any]:
     run = load_run(folder)
     path = folder / "history.jsonl"
     history = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    looked = [row["val_accuracy"] for row in history if "val_accuracy" in row]
     result = read_json(folder / "result.json") if run.finished else {}
     machine = read_json(folder / "machine.json") if (folder / "machine.json").exists() else {}
     watched = read_watched(folder)
     test = result.get("test_accuracy")
     row = {
         "seed": run.recipe.seed,
-        "val": result.get("val_accuracy", history[-1]["val_accuracy"] if history else None),
+        "val": result.get("val_accuracy", looked[-1] if looked else None),
         "test": test,
         "seconds": result.get("seconds", sum(row["seconds"] for row in history)),
         "images_per_second": result.get("images_per_second"),
