@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from headstart.errors import HeadstartError, unknown
 
-__all__ = ["parse_spec", "split_spec", "write_value"]
+__all__ = ["check_kind", "parse_spec", "split_spec", "write_value"]
 
 T = TypeVar("T")
 
@@ -36,10 +36,7 @@ def parse_spec(text: str, kind: str, makers: Mapping[str, Callable[..., T]]) -> 
     for key, value in values.items():
         if key not in known:
             raise unknown(f"option of {kind} {name!r}", key, known)
-        default = known[key].default
-        if isinstance(default, (bool, int, float)) and not _same_kind(value, default):
-            got = write_value(value)
-            raise HeadstartError(f"{kind} {text!r}: {key} must be a {type(default).__name__}, got {got!r}.")
+        check_kind(f"{kind} {text!r}", key, value, known[key].default)
     return makers[name](**values)
 
 
@@ -61,6 +58,18 @@ def split_spec(text: str, kind: str) -> tuple[str, dict[str, Any]]:
             raise HeadstartError(f"{kind} {text!r}: {key} is given twice; leave one of them out.")
         values[key] = _read(value)
     return name, values
+
+
+def check_kind(what: str, key: str, value: Any, default: Any) -> None:
+    """Raise :class:`~headstart.errors.HeadstartError` where ``default`` is a number or a truth and ``value`` is none.
+
+    >>> check_kind("shape 'box:side=x'", "side", "x", 1)
+    Traceback (most recent call last):
+        ...
+    headstart.errors.HeadstartError: shape 'box:side=x': side must be a int, got 'x'.
+    """
+    if isinstance(default, (bool, int, float)) and not _same_kind(value, default):
+        raise HeadstartError(f"{what}: {key} must be a {type(default).__name__}, got {write_value(value)!r}.")
 
 
 def write_value(value: Any) -> str:

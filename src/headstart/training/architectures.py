@@ -16,7 +16,7 @@ from headstart.models.agent import AGENTS
 from headstart.models.edgevit import EDGEVITS, EdgeViT
 from headstart.models.libraries import build_model
 from headstart.models.vit import SIZES, VisionTransformer
-from headstart.specs import split_spec
+from headstart.specs import check_kind, split_spec
 
 if TYPE_CHECKING:
     from headstart.training.recipe import Recipe
@@ -73,9 +73,7 @@ def check_architecture(recipe: Recipe) -> None:
     if not slash and name not in MAKERS:
         raise unknown("model", name, [*MAKERS, "timm/NAME", "torchvision/NAME"])
     if not slash:
-        known = inspect.signature(MAKERS[name]).parameters.keys() - {"num_classes", "image_size", "in_channels"}
-        for key in options.keys() - known:
-            raise unknown(f"option of model {name!r}", key, known)
+        _check_options(recipe, name, options)
     if name not in (*SIZES, "agent"):
         for key, default in NOT_OF_OTHERS.items():
             if getattr(recipe, key) != default:
@@ -84,6 +82,26 @@ def check_architecture(recipe: Recipe) -> None:
                     f"use --set {key}={str(default).lower()}, and give the model its own options behind a colon: "
                     f"--set model={name}:OPTION=VALUE."
                 )
+
+
+def _check_options(recipe: Recipe, name: str, options: dict[str, Any]) -> None:
+    """Options that are recipe keys too are checked as such, the others by the kind of what they are unless given."""
+    known = inspect.signature(MAKERS[name]).parameters
+    own = known.keys() - {"num_classes", "image_size", "in_channels"}
+    for key, value in options.items():
+        if key not in own:
+            raise unknown(f"option of model {name!r}", key, own)
+        if key not in type(recipe).model_fields:
+            default = {"int | None": 0, "bool | None": False}.get(known[key].annotation, known[key].default)
+            if value is not None or known[key].default is not None:
+                check_kind(f"model {recipe.model!r}", key, value, default)
+            continue
+        for part in value if key == "patch_size" and isinstance(value, tuple) else [value]:
+            try:
+                type(recipe)(**{key: str(part) if isinstance(part, bool) else part})
+            except HeadstartError as error:
+                told = str(error).partition("; for example")[0].removeprefix(f"recipe key {key!r}: ")
+                raise HeadstartError(f"model {recipe.model!r}: {key}: {told}.") from None
 
 
 def create(recipe: Recipe, dataset: Dataset) -> nn.Module:
