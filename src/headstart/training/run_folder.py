@@ -10,6 +10,10 @@ checkpoint*.safetensors where the run goes on: see :mod:`headstart.training.kept
 best.safetensors       the checkpoint of the pass with the best validation accuracy
 model.safetensors      the final weights
 result.json            the final numbers; a folder that has it is finished
+machine.json           hardware, versions and commit, of a run by command or of a comparison
+calibration.json       the temperature of its probabilities: see :mod:`headstart.training.calibrating`
+corruptions.json       how it does on corrupted images: see :mod:`headstart.training.corruption_arms`
+report.html            all of it on one page
 .lock                  there while a process trains in the folder
 =====================  =====================================================================
 """
