@@ -8,6 +8,10 @@ from collections.abc import Iterable
 __all__ = ["HeadstartError", "UnsupportedModel", "first_line", "unknown"]
 
 
+_READ = 60  # names are listed whole up to here, which all of the library's own are
+_SHOWN = 20
+
+
 class HeadstartError(ValueError):
     """Something the caller can put right; the message says how."""
 
@@ -28,10 +32,16 @@ def first_line(error: BaseException) -> str:
 def unknown(kind: str, name: object, choices: Iterable[str]) -> HeadstartError:
     """An error for a name that is not one of ``choices``, with the nearest ones first.
 
+    More choices than a person reads are not all listed: none beside near ones, else the first twenty.
+
     >>> print(unknown("scheme", "impulze", ["default", "impulse", "mimetic"]))
     unknown scheme 'impulze': did you mean 'impulse'? Known: default, impulse, mimetic.
     """
     known = sorted(choices)
     near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.6)
     hint = f" did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-    return HeadstartError(f"unknown {kind} {name!r}:{hint} Known: {', '.join(known)}.")
+    listed = f"Known: {', '.join(known)}."
+    if len(known) > _READ:
+        first = f"Known: {', '.join(known[:_SHOWN])} and {len(known) - _SHOWN} more."
+        listed = f"{len(known)} are known." if near else first
+    return HeadstartError(f"unknown {kind} {name!r}:{hint} {listed}")
