@@ -42,7 +42,6 @@ def sincos_embedding(grid: tuple[int, int], width: int, temperature: float = 10_
     return torch.cat([x.sin(), x.cos(), y.sin(), y.cos()], dim=-1)
 
 
-@functools.lru_cache(maxsize=64)
 def harmonic_frequencies(grid: tuple[int, int], count: int, reach: int = 2) -> Tensor:
     """``count`` frequency vectors (radians per patch; y, x) of low coherence, shape (F, 2), float64.
 
@@ -51,6 +50,11 @@ def harmonic_frequencies(grid: tuple[int, int], count: int, reach: int = 2) -> T
     is kept whose autocorrelation κ(Δ) = (1/F) Σ_f cos(k_f·Δ) has the lowest peak away from Δ = 0, over all shifts
     between two positions of the grid; then single exchanges lower it further. Deterministic.
     """
+    return _harmonic_frequencies(tuple(grid), count, reach).clone()  # what is kept for the next caller stays as it is
+
+
+@functools.lru_cache(maxsize=64)
+def _harmonic_frequencies(grid: tuple[int, ...], count: int, reach: int) -> Tensor:
     # Odd sides have no self-conjugate frequency (whose sine would vanish on the grid).
     sides = [side + reach + (side + reach + 1) % 2 for side in grid]
     while (math.prod(sides) - 1) // 2 < count:

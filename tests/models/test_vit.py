@@ -136,6 +136,9 @@ def test_a_shift_rotates_the_harmonic_code_and_its_peak_is_unique():
     assert torch.allclose(similarity.diagonal(), torch.ones(63, dtype=torch.float64))
     off = similarity - 2 * torch.eye(63, dtype=torch.float64)
     assert off.max() < 0.2  # the coherence that 16 frequencies reach on this grid
+    again = harmonic_frequencies(grid, 16, 1)
+    assert torch.equal(frequencies, again)
+    again.zero_()  # one's own copy
     assert torch.equal(frequencies, harmonic_frequencies(grid, 16, 1))
 
 
