@@ -127,3 +127,20 @@ def test_images_that_are_not_finite_say_so(images):
     images[3, 0, 0, 0] = float("nan")
     with pytest.raises(HeadstartError, match="expected finite numbers, got NaN or infinity"):
         init_(create_vit(width=48, depth=1, heads=3), images=images)
+
+
+def test_a_seed_is_no_generator():
+    model = create_vit(width=48, depth=1, heads=3)
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    with pytest.raises(HeadstartError, match=r"generator: expected a torch\.Generator, got 0; a seed makes one by"):
+        init_(model, generator=0)
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_a_mixer_has_no_values_to_start():
+    mixer = pytest.importorskip("timm.models.mlp_mixer")
+    model = mixer.MlpMixer(img_size=16, patch_size=4, embed_dim=24, num_blocks=1, num_classes=2)
+    with pytest.raises(
+        UnsupportedModel, match="MlpMixer mixes tokens without value and output weights, which value='c"
+    ):
+        init_(model, "default:value=contrast")

@@ -57,6 +57,7 @@ def test_every_scheme_says_whether_it_uses_images():
         ("norm-matched:to=3", "to must be an Impulse, or its text such as (impulse:kernel=5), got 3."),
         ("norm-matched:to=(impulse:kernel=three)", "scheme 'impulse:kernel=three': kernel must be a int"),
         ("impulse:kernel=three", "kernel must be a int, got 'three'"),
+        ("impulse:solver=gradient:steps=-5", "steps: expected a whole number of steps from 0 up, got -5."),
         ("impulse:sharpness=1", "a number strictly between 0 and 1; got 1"),
         ("impulse:sharpness=0", "a number strictly between 0 and 1; got 0"),
         ("impulse:sharpness=high", "sharpness is the attention a head gives its target patch"),

@@ -7,15 +7,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from headstart.errors import HeadstartError
+
 __all__ = ["Draw"]
 
 
 @dataclass(frozen=True)
 class Draw:
-    """Draws on the generator's own device, so that one seed gives the same bits for a model on any device."""
+    """Draws on the generator's own device, so that one seed gives the same bits for a model on any device.
+
+    Raises :class:`~headstart.errors.HeadstartError` for what is no generator.
+    """
 
     generator: torch.Generator
     device: torch.device
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.generator, torch.Generator):
+            raise HeadstartError(
+                f"generator: expected a torch.Generator, got {self.generator!r}; a seed makes one by "
+                "torch.Generator().manual_seed(0)."
+            )
 
     def uniform(self, *shape: int) -> Tensor:
         """Uniform in [−1, 1)."""

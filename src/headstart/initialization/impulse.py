@@ -95,6 +95,8 @@ class Impulse(Scheme):
         count = self.content_heads
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
             raise HeadstartError(f"content_heads: expected a whole number of heads from 0 up, got {count!r}.")
+        if not isinstance(self.steps, int) or isinstance(self.steps, bool) or self.steps < 0:
+            raise HeadstartError(f"steps: expected a whole number of steps from 0 up, got {self.steps!r}.")
         size = self.position_std
         if size is not None and not (isinstance(size, int | float) and 0 < size < math.inf):
             raise HeadstartError(f"expected position_std above 0 and finite, got {size!r}: 0.36, say, or leave it out.")

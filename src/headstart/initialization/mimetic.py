@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from headstart.attention import AttentionView
-from headstart.errors import unknown
+from headstart.errors import UnsupportedModel, unknown
 from headstart.initialization.content import MIX, mimetic_qk
 from headstart.initialization.draw import Draw
 from headstart.initialization.scheme import Aim, Scheme
@@ -46,6 +46,11 @@ def _check_value(value: str) -> None:
 def _write_values(view: AttentionView, value: str, draw: Draw) -> None:
     if value == "default":
         return
+    if view.source == "mixing":
+        raise UnsupportedModel(
+            f"{type(view.model).__name__} mixes tokens without value and output weights, which value={value!r} sets; "
+            "leave value out, or use 'impulse'."
+        )
     spread = content_std(view)
     for block in view.blocks:
         write_values(block, value, len(view.blocks), spread, draw)
