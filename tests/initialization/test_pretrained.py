@@ -36,16 +36,17 @@ def test_one_step_of_training_is_enough_to_be_recognised():
         init_(own)
 
 
-def test_a_models_own_word_on_where_it_came_from(seeded):
+def test_a_models_own_word_on_where_it_came_from_is_quoted_and_does_not_decide(seeded):
     transformers = pytest.importorskip("transformers")
     config = transformers.ViTConfig(
         hidden_size=48, num_hidden_layers=1, num_attention_heads=3, image_size=32, patch_size=8
     )
-    fresh = transformers.ViTModel(config)
-    init_(fresh, generator=seeded())
-    fresh.config.name_or_path = "someone/vit-base"
-    with pytest.raises(HeadstartError, match=r"config\.name_or_path is 'someone/vit-base'"):
-        init_(fresh, generator=seeded())
+    config.name_or_path = "someone/vit-base"  # as AutoConfig.from_pretrained says it, which loads no weights
+    found = transformers.ViTModel(config)
+    init_(found, generator=seeded())
+    torch.nn.init.normal_(found.layernorm.weight)
+    with pytest.raises(HeadstartError, match=r"as no fresh one does, config\.name_or_path is 'someone/vit-base'\)"):
+        init_(found, generator=seeded())
 
 
 def test_fresh_models_pass_and_may_be_started_again():

@@ -12,20 +12,20 @@ __all__ = ["check_untrained"]
 def check_untrained(model: nn.Module) -> None:
     """Raise if the weights of ``model`` look trained.
 
-    Two signs: transformers says where weights came from (``config.name_or_path``), and in every library a
-    normalisation's weights and shifts start out all the same, and training tells its channels apart. timm's
-    ``pretrained_cfg`` names a source even for models built without its weights, so it is quoted but does not decide.
+    In every library a normalisation's weights and shifts start out all the same, and training tells its channels
+    apart. timm's ``pretrained_cfg`` and transformers' ``config.name_or_path`` name a source even for models built
+    without its weights, so they are quoted but do not decide.
     """
-    source = getattr(getattr(model, "config", None), "name_or_path", "") or ""
-    if isinstance(source, str) and source:
-        reason = f"config.name_or_path is {source!r}"
-    elif moved := _trained_norm(model):
-        known = getattr(model, "pretrained_cfg", None) or {}
-        tag = known.get("architecture") if isinstance(known, dict) else None
-        named = f", pretrained_cfg names {tag!r}" if tag else ""
-        reason = f"{moved} differs from channel to channel, as no fresh one does{named}"
-    else:
+    moved = _trained_norm(model)
+    if moved is None:
         return
+    known = getattr(model, "pretrained_cfg", None) or {}
+    sources = {
+        "pretrained_cfg names": known.get("architecture") if isinstance(known, dict) else None,
+        "config.name_or_path is": getattr(getattr(model, "config", None), "name_or_path", None),
+    }
+    named = "".join(f", {what} {name!r}" for what, name in sources.items() if name and isinstance(name, str))
+    reason = f"{moved} differs from channel to channel, as no fresh one does{named}"
     raise HeadstartError(
         f"{type(model).__name__}: these weights look trained ({reason}), and init_ would overwrite them. Pass "
         "overwrite=True if they may go, or build the model without pretrained weights."
