@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any
 
 from headstart.errors import HeadstartError
@@ -16,7 +15,7 @@ def check_whole(model: str, least: int = 1, **values: Any) -> None:
     >>> check_whole("ViT", depth=12)
     """
     for name, value in values.items():
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise HeadstartError(f"{model}: {name} must be a whole number, at least {least}; got {value!r}.")
 
 
@@ -27,14 +26,14 @@ def sides(model: str, name: str, value: Any) -> tuple[int, int]:
     ((32, 32), (32, 48))
     """
     pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-    if len(pair) != 2 or not all(isinstance(s, Integral) and not isinstance(s, bool) and s > 0 for s in pair):
+    if len(pair) != 2 or not all(isinstance(s, int) and not isinstance(s, bool) and s > 0 for s in pair):
         raise HeadstartError(
             f"{model}: {name} must be pixels, a whole number or two (height, width), at least 1; got {value!r}."
         )
-    return int(pair[0]), int(pair[1])
+    return pair[0], pair[1]
 
 
 def check_drop_path(model: str, rate: Any) -> None:
     """Raise unless ``rate`` is one of stochastic depth: what is kept is divided by 1 − rate."""
-    if not isinstance(rate, Real) or not 0 <= rate < 1:
+    if not isinstance(rate, (int, float)) or not 0 <= rate < 1:
         raise HeadstartError(f"{model}: drop_path must be from 0 up, and below 1; got {rate!r}.")
