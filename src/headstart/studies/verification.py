@@ -69,7 +69,8 @@ def run(request: Request) -> dict[str, Any]:
 
     Rows: the pixels themselves, each arm, each arm untrained (the same start, no step), the fusion of every two arms at
     equal seeds, and as a control the fusion of two seeds of each arm (seed i with the next one, the last with the
-    first).
+    first). Each seed is in two of these, so that their gain has no interval: see
+    :func:`~headstart.studies.verification_rows.fused_row`.
 
     Raises :class:`~headstart.errors.HeadstartError` for unknown settings, and groups that share a class.
     """
