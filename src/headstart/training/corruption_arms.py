@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +22,13 @@ from headstart.evaluation.corruptions import (
     suite_for,
 )
 from headstart.training.comparison import folder_of
+from headstart.training.corruption_kept import check_same, data_of, keep, kept_entry
 from headstart.training.corruption_summary import corruption_summary
-from headstart.training.files import write_json
 from headstart.training.inspection import Run, load_run
 from headstart.training.run_folder import read_json
 
 __all__ = ["CorruptionOptions", "corruption_arms", "corruption_runs"]
 
-KEPT = "corruptions.json"
 EDITION = 1  # of the corruptions; numbers of an earlier one are measured anew
 PUBLISHED = {"cifar10": "CIFAR-10-C", "cifar100": "CIFAR-100-C", "imagenet": "ImageNet-C"}
 
@@ -128,17 +125,17 @@ def corruption_arms(
         raise HeadstartError("expected one or more runs to evaluate, got none.")
     stored = read_json(places[0] / "config.json")["config"]["dataset"]
     options = options.found(spec_name(stored))
-    kept = {place: found for place in places if (found := _kept(place, options.settings())) is not None}
+    kept = {place: found for place in places if (found := kept_entry(place, options.settings())) is not None}
     results = {place: CorruptionResult.from_dict(entry["result"]) for place, entry in kept.items()}
     data = {place: entry["data"] for place, entry in kept.items() if "data" in entry}  # older entries do not tell
     missing = [place for place in places if place not in results]
     opened = [load_run(place) for place in missing]
-    data.update({place: _data(one) for place, one in zip(missing, opened, strict=True)})
-    _check_same(data)
+    data.update({place: data_of(one) for place, one in zip(missing, opened, strict=True)})
+    check_same(data)
     if missing:
         measured = _measure(opened, options, device, on_cell)
         for place, result in zip(missing, measured, strict=True):
-            _keep(place, options.settings(), data[place], result)
+            keep(place, options.settings(), data[place], result)
         results.update(zip(missing, measured, strict=True))
     sizes = {(result.images, result.pixels, result.suite) for result in results.values()}
     if len(sizes) > 1:
@@ -173,52 +170,6 @@ def _measure(
         frost_photographs=photographs,
         on_cell=on_cell,
     )
-
-
-def _data(one: Run) -> dict[str, Any]:
-    """What has to be the same of all runs, as JSON values."""
-    data = one.dataset
-    return {
-        "name": data.name,
-        "content": data.content,
-        "mean": list(data.mean),
-        "std": list(data.std),
-        "shape": list(data.test.image_shape),
-        "labels": hashlib.sha256(data.test.labels.cpu().numpy().tobytes()).hexdigest()[:16],
-    }
-
-
-def _check_same(data: Mapping[Path, dict[str, Any]]) -> None:
-    for (place, ours), (other, theirs) in pairwise(data.items()):
-        if ours != theirs:
-            raise HeadstartError(
-                f"{place} and {other} were trained on different data ({ours['name']} and {theirs['name']}, or other "
-                "splits or normalization of it): evaluate them in two commands."
-            )
-
-
-def _weights(place: Path) -> str:
-    return hashlib.sha256((place / "model.safetensors").read_bytes()).hexdigest()[:16]
-
-
-def _kept(place: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
-    path = place / KEPT
-    if not path.exists():
-        return None
-    stored = read_json(path)
-    if stored.get("weights") != _weights(place):
-        return None
-    found = [entry for entry in stored["entries"] if entry["settings"] == settings]
-    return found[-1] if found else None
-
-
-def _keep(place: Path, settings: dict[str, Any], data: dict[str, Any], result: CorruptionResult) -> None:
-    path, weights = place / KEPT, _weights(place)
-    stored = read_json(path) if path.exists() else {}
-    entries = stored["entries"] if stored.get("weights") == weights else []
-    entries = [entry for entry in entries if entry["settings"] != settings]
-    entries.append({"settings": settings, "data": data, "result": result.to_dict()})
-    write_json(path, {"weights": weights, "entries": entries})
 
 
 def _free(name: str, folder: Path, taken: Mapping[str, object]) -> str:

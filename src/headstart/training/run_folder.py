@@ -12,7 +12,7 @@ model.safetensors      the final weights
 result.json            the final numbers; a folder that has it is finished
 machine.json           hardware, versions and commit, of a run by command or of a comparison
 calibration.json       the temperature of its probabilities: see :mod:`headstart.training.calibrating`
-corruptions.json       how it does on corrupted images: see :mod:`headstart.training.corruption_arms`
+corruptions.json       how it does on corrupted images: see :mod:`headstart.training.corruption_kept`
 report.html            all of it on one page
 .lock                  there while a process trains in the folder
 =====================  =====================================================================
