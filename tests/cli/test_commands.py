@@ -3,6 +3,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -39,6 +40,7 @@ def test_train_then_inspect(tmp_path: Path) -> None:
     result = call("train", "digits", "--init", "mimetic", "--seed", 3, "--out", tmp_path / "run", *QUICK)
     assert result.exit_code == 0, result.output
     assert "mimetic seed 3 · pass 1/1 · loss" in result.output
+    assert " images to train, " in result.output and " to validate, 359 to test; batches of " in result.output
     assert "test accuracy" in result.output
     assert str(tmp_path / "run/heads.png") in result.output
     config = json.loads((tmp_path / "run/config.json").read_text())["config"]
@@ -62,10 +64,44 @@ def test_compare_ends_with_the_table_and_the_pictures(tmp_path: Path) -> None:
         assert (out / name).exists()
     again = call("compare", "digits", "--init", "default, mimetic", "--seeds", 2, "--out", out, *QUICK)
     assert "pass 1/1" not in again.output
+    assert " images to train, " in result.output and " images to train, " not in again.output
     assert "difference to default" in again.output
     refused = call("inspect", out)
     assert refused.exit_code == 1
     assert "name one of its runs: default/seed-0, default/seed-1, mimetic/seed-0" in refused.stderr
+
+
+def test_another_model_and_permuted_patches_have_a_folder_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folders: list[str] = []
+
+    def stop(recipe: training.Recipe, *given: Any, **_: object) -> None:
+        folders.append(given[-1].as_posix())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(comparison, "train", stop)
+    monkeypatch.setattr(training, "compare", stop)
+    for words in (
+        ("train", "--init", "default"),
+        ("train", "--init", "default", "--set", "model=edgevit_xxs:mlp_ratio=1"),
+        ("train", "--init", "default", "--set", "model=timm/resnet18"),
+        ("train", "--permute-patches"),
+        ("train", "--set", "permute_patches=2"),
+        ("compare", "--permute-patches"),
+        ("compare", "--set", "model=small"),
+    ):
+        assert call(words[0], "digits", *words[1:]).exit_code == 130
+    assert folders == [
+        "runs/digits-default",
+        "runs/digits-default-edgevit_xxs,mlp_ratio=1",
+        "runs/digits-default-timm-resnet18",
+        "runs/digits-impulse-permuted",
+        "runs/digits-impulse-permuted2",
+        "runs/compare-digits-permuted",
+        "runs/compare-digits-small",
+    ]
 
 
 def test_demo_is_the_digits_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

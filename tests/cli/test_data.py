@@ -144,6 +144,9 @@ def test_a_path_alone_is_enough_to_train(photos: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "recommended for photos (change any of it with --set):" in result.output
     assert "86 training images: a ViT of width 96, depth 4 and 3 heads (fewer than 10,000)" in result.output
+    assert "  batches of 64, 2 passes" not in result.output  # overruled, it loses its line; steps are told still
+    assert "86 images to train, " in result.output and "; batches of 64, 2 passes: 2 steps\n" in result.output
+    assert "so few steps teach little and say little of a start: --set passes=100 makes 100\n" in result.output
     assert "16×16 pixels: patches of 4, a grid of 4×4" in result.output
     assert "mirrored (colour photos; --set flip=false if left and right matter)" in result.output
     config = json.loads((tmp_path / "runs" / "photos-impulse" / "config.json").read_text())

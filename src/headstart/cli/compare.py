@@ -27,6 +27,8 @@ from headstart.cli.options import (
     With,
     chosen_recipe,
     named_trackers,
+    own_folder,
+    say_outlook,
 )
 from headstart.cli.speaking import answer, console, print_json, show_paths
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from headstart.initialization import InitReport
     from headstart.training import Recipe
     from headstart.training.arms import Matrix
-    from headstart.training.comparison import Runner
+    from headstart.training.comparison import Plan, Runner
 
 MANY = "Many runs"
 
@@ -110,7 +112,7 @@ def compare(
     fewer["permute_patches"] = 0 if permute else None
     chosen = chosen_recipe(dataset, recipe, fewer, set_)
     arms = [arm.strip() for arm in init.split(",")] if matrix is None else Matrix.parse(*matrix)
-    out = out or Path(f"runs/compare-{chosen.dataset_name}")
+    out = out or own_folder(f"compare-{chosen.dataset_name}", chosen, set_)
     try:
         _compare(chosen, arms, list(range(seed, seed + seeds)), out, save_every, runner, named_trackers(track), watch)
     except Submitted as told:
@@ -146,6 +148,12 @@ def _compare(
     from headstart.reporting import draw_curves, rich_table
     from headstart.reporting.watched import draw_watched
     from headstart.training import compare
+    from headstart.training.comparison import one_after_another
+
+    def told(plan: Plan) -> None:
+        if not all(run.finished for run in plan.runs):
+            say_outlook(plan.recipe, plan.dataset)
+        (runner or one_after_another)(plan)
 
     shown = console()
     results = compare(
@@ -156,7 +164,7 @@ def _compare(
         console=shown,
         on_start=partial(_draw_heads, out.absolute()),
         save_every=save_every,
-        runner=runner,
+        runner=told,
         track=track,
         watch=watch,
     )

@@ -11,6 +11,7 @@ from headstart.cli.completion import dataset_names, method_names, recipe_names
 from headstart.cli.speaking import console
 
 if TYPE_CHECKING:
+    from headstart.data import Dataset
     from headstart.training import Recipe
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "With",
     "chosen_recipe",
     "named_trackers",
+    "own_folder",
+    "say_outlook",
 ]
 
 FEWER, WATCHING = "Fewer images", "Keeping and watching"
@@ -75,6 +78,26 @@ Track = Annotated[
     typer.Option("--track", metavar="A,B", help="tensorboard, wandb, trackio, mlflow.", rich_help_panel=WATCHING),
 ]
 Permute = Annotated[bool, typer.Option("--permute-patches", help="Patches of all images in one random order.")]
+
+
+def own_folder(start: str, recipe: Recipe, assignments: list[str] | None) -> Path:
+    """``runs/START``, with a model that was asked for and permuted patches in the name: those are other runs."""
+    from headstart.training import arm_folder
+
+    parts = [start]
+    if any(assignment.partition("=")[0].strip() == "model" for assignment in assignments or ()):
+        parts.append(arm_folder(recipe.model.replace("/", "-")))
+    if recipe.permute_patches is not None:
+        parts.append(f"permuted{recipe.permute_patches or ''}")
+    return Path("runs", "-".join(parts))
+
+
+def say_outlook(recipe: Recipe, dataset: Dataset) -> None:
+    """Print how many images and steps there are to be."""
+    from headstart.training.outlook import outlook
+
+    for line in outlook(recipe, dataset):
+        console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def named_trackers(text: str | None) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +23,8 @@ from headstart.cli.options import (
     With,
     chosen_recipe,
     named_trackers,
+    own_folder,
+    say_outlook,
 )
 from headstart.cli.speaking import answer, console, print_json, show_paths
 
@@ -52,17 +53,24 @@ def train(
     from headstart.cli.report import report_of_finished
     from headstart.leading import leading
     from headstart.reporting import draw_heads
+    from headstart.training.build import build_dataset
     from headstart.training.comparison import Run, arm_folder, train_run
 
     given = {"limit": limit, "per_class": per_class, "fraction": fraction, "init": init, "seed": seed, "with": with_}
     given["permute_patches"] = 0 if permute else None
     chosen = chosen_recipe(dataset, recipe, given, set_)
-    out = out or Path(f"runs/{chosen.dataset_name}-{arm_folder('+'.join([chosen.init, *chosen.methods]))}")
+    arm = "+".join([chosen.init, *chosen.methods])
+    out = out or own_folder(f"{chosen.dataset_name}-{arm_folder(arm)}", chosen, set_)
     shown = console()
     heads = out / "heads.png"
-    run = Run("+".join([chosen.init, *chosen.methods]), chosen, out, lambda report: draw_heads(report, heads))
+    run = Run(arm, chosen, out, lambda report: draw_heads(report, heads))
+    data = None
+    if not run.finished:
+        data = build_dataset(chosen)
+        say_outlook(chosen, data)
     result = train_run(
         run,
+        dataset=data,
         console=shown,
         save_every=save_every,
         track=named_trackers(track),

@@ -122,8 +122,7 @@ def recommend(dataset: str, facts: Facts, patch_size: int | None = None) -> Reco
     lines.append((("patch_size",), f"{size}×{size} pixels: patches of {patch}, a grid of {grid}×{grid}"))
     batch_size = 64 if images < 2_000 else 128 if images < 20_000 else 512
     passes = 100 if images < MANY else 30
-    steps = passes * max(1, images // batch_size)
-    lines.append((("batch_size", "passes"), f"batches of {batch_size}, {passes} passes: {steps:,} steps"))
+    lines.append((("batch_size", "passes"), f"batches of {batch_size}, {passes} passes"))
     crop = 0 if size < 16 else size // 8
     flip = facts.flip_ok if facts.flip_ok is not None else facts.channels == 3
     augmentation = [f"shifts by up to {crop} pixels" if crop else "no shifts", "mirrored" if flip else "not mirrored"]
