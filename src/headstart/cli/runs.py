@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -53,7 +54,6 @@ def train(
     from headstart.cli.report import report_of_finished
     from headstart.leading import leading
     from headstart.reporting import draw_heads
-    from headstart.training.build import build_dataset
     from headstart.training.comparison import Run, arm_folder, train_run
 
     given = {"limit": limit, "per_class": per_class, "fraction": fraction, "init": init, "seed": seed, "with": with_}
@@ -64,14 +64,10 @@ def train(
     shown = console()
     heads = out / "heads.png"
     run = Run(arm, chosen, out, lambda report: draw_heads(report, heads))
-    data = None
-    if not run.finished:
-        data = build_dataset(chosen)
-        say_outlook(chosen, data)
     result = train_run(
         run,
-        dataset=data,
         console=shown,
+        on_data=partial(say_outlook, chosen),
         save_every=save_every,
         track=named_trackers(track),
         watch=watch,

@@ -54,6 +54,7 @@ def train(
     *,
     dataset: Dataset | None = None,
     console: Console | None = None,
+    on_data: Callable[[Dataset], object] | None = None,
     on_start: Callable[[InitReport], object] | None = None,
     save_every: float = 60.0,
     track: Sequence[str] = (),
@@ -74,6 +75,7 @@ def train(
         out: the run's folder.
         dataset: the recipe's data, when it is already loaded.
         console: where progress is shown; silent without.
+        on_data: receives the data, before they are trained on or gone on with.
         on_start: receives what each head looks at before the first step.
         save_every: seconds between checkpoints inside a pass.
         track: of ``tensorboard``, ``wandb``, ``trackio`` and ``mlflow`` those that the numbers go to as well.
@@ -95,6 +97,8 @@ def train(
         with locked(out) if processes.first else nullcontext():
             if not processes.largest((out / "result.json").exists())[0]:  # finished by another process just now
                 loaded = build_dataset(recipe) if dataset is None else arranged(dataset, recipe)
+                if on_data is not None:
+                    on_data(loaded)
                 if fits(loaded, processes.device) if resident is None else resident:
                     loaded = loaded.to(processes.device)
                 shown = console if processes.first else None
