@@ -161,9 +161,15 @@ def test_frozen_weights_that_a_start_leaves_are_no_obstacle():
     model = small()
     for part in (model.patch_embed, model.blocks[0].mlp):
         part.requires_grad_(False)
+    before = copy.deepcopy(model.state_dict())
     headstart.init_(model)
+    changed = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    assert "blocks.0.attn.qkv.weight" in changed and frozen and not changed & frozen
     model.requires_grad_(False)
+    before = copy.deepcopy(model.state_dict())
     headstart.init_(model, "default")
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
 def test_an_unknown_model_says_what_was_looked_for():

@@ -92,9 +92,8 @@ def _by_rule(rule: str, kernel: int, heads: Sequence[int], draw: Draw) -> list[T
 
 def _explicit(rule: Sequence, heads: Sequence[int], grids: Sequence[tuple[int, int]]) -> list[Tensor]:
     offsets = [_pairs(rule)] * len(heads)
-    if (
-        len(offsets[0]) == 0 and hasattr(rule, "__len__") and len(rule) == len(heads)
-    ):  # not one list of pairs, so one for each block
+    # Where it is not one list of pairs, it may be one for each block.
+    if len(offsets[0]) == 0 and hasattr(rule, "__len__") and len(rule) == len(heads):
         offsets = [_pairs(block) for block in rule]
     if [len(block) for block in offsets] != list(heads):
         count = f"{heads[0]} heads" if len(set(heads)) == 1 else f"heads ({', '.join(map(str, heads))} in its blocks)"

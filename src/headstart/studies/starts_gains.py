@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from headstart.reporting.style import MARKERS, PALETTE, chart, save_figure, styled
+from headstart.studies.starts_picture import colour, short
 from headstart.training.statistics import paired_difference
 
 __all__ = ["draw_gains"]
-
-LONGEST = 60  # letters of a start's name
 
 
 @styled
@@ -29,13 +28,13 @@ def draw_gains(results: dict[str, Any], path: str | Path) -> Path:
     axes.axvline(0, color=PALETTE[0], linewidth=1.2)
     step = 0.7 / max(1, len(starts) - 1)
     for place in range(1, len(starts)):
-        # Colours are those of the learning curves: by place, the last one black.
-        color = "black" if place == len(starts) - 1 else PALETTE[place % len(PALETTE)]
+        color = colour(place, len(starts))
         gaps = [paired_difference(answer["arms"][place]["test"], answer["arms"][0]["test"]) for answer in answers]
         heights = [row + (place - len(starts) / 2) * step for row in range(len(answers))]
-        name = starts[place] if len(starts[place]) <= LONGEST else starts[place][: LONGEST - 1] + "…"
         marker = MARKERS[place % len(MARKERS)]
-        axes.plot([100 * gap for gap, _ in gaps], heights, marker, color=color, markersize=5, label=name)
+        axes.plot(
+            [100 * gap for gap, _ in gaps], heights, marker, color=color, markersize=5, label=short(starts[place])
+        )
         for height, (_, interval) in zip(heights, gaps, strict=True):
             if interval is not None:
                 axes.plot([100 * end for end in interval], [height] * 2, color=color, linewidth=1.4, alpha=0.6)

@@ -8,7 +8,7 @@ from typing import Any
 
 from headstart.reporting.style import PALETTE, STYLES, chart, save_figure, styled
 
-__all__ = ["draw_starts"]
+__all__ = ["colour", "draw_starts", "short"]
 
 ACROSS, LONGEST = 2, 60  # panels beside each other; letters of a start's name
 
@@ -35,11 +35,11 @@ def draw_starts(results: dict[str, Any], path: str | Path) -> Path:
             axes.plot(
                 arm["passes"],
                 mean,
-                color=PALETTE[place % len(PALETTE)] if not last else "black",
+                color=colour(place, len(starts)),
                 linestyle=STYLES[place // len(PALETTE) % len(STYLES)],
                 linewidth=2.4 if last else 1.4,
                 marker="o" if len(mean) == 1 else None,
-                label=arm["init"] if len(arm["init"]) <= LONGEST else arm["init"][: LONGEST - 1] + "…",
+                label=short(arm["init"]),
             )
         axes.set_title(answer["question"], loc="left")
         axes.set_xlabel("passes")
@@ -56,3 +56,13 @@ def draw_starts(results: dict[str, Any], path: str | Path) -> Path:
         figure.legend(*named, loc="outside lower left")
     figure.suptitle(f"Validation accuracy, mean of {results['n']} seeds", x=0.01, ha="left")
     return save_figure(figure, path)
+
+
+def short(start: str) -> str:
+    """Its name, cut where it is long."""
+    return start if len(start) <= LONGEST else start[: LONGEST - 1] + "…"
+
+
+def colour(place: int, count: int) -> str:
+    """By its place among all starts, the last one black."""
+    return "black" if place == count - 1 else PALETTE[place % len(PALETTE)]
