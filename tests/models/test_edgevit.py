@@ -206,6 +206,7 @@ def test_its_heads_cannot_be_seen_and_that_is_said(look):
         ({"sampling": 2}, "expected a sampling rate of 1 or more for each of the 4 stages, and as many depths, got"),
         ({"sampling": ("4", 2, 2, 1)}, "expected a sampling rate of 1 or more for each of the 4 stages"),
         ({"num_classes": -1}, "EdgeViT: num_classes must be a whole number, at least 0; got -1."),
+        ({"mlp_ratio": 0.0}, "EdgeViT: mlp_ratio must be a number of widths that leaves the MLP a unit or more"),
         ({"image_size": (32,)}, "EdgeViT: image_size must be pixels, a whole number or two (height, width)"),
     ],
 )

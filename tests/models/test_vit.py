@@ -114,6 +114,13 @@ def test_a_fixed_position_embedding_is_not_trained():
         ),
         ({"drop_path": 1.0}, "drop_path must be from 0 up, and below 1; got 1.0."),
         ({"drop_path": float("nan")}, "drop_path must be from 0 up, and below 1; got nan."),
+        (
+            {"mlp_ratio": 0},
+            "ViT: mlp_ratio must be a number of widths that leaves the MLP a unit or more, at least 1/192 for this "
+            "width; got 0.",
+        ),
+        ({"mlp_ratio": float("inf")}, "at least 1/192 for this width; got inf."),
+        ({"mlp_ratio": "4"}, "at least 1/192 for this width; got '4'."),
         ({"width": 30, "heads": 3, "position": "sincos"}, "needs a width divisible by 4, got 30"),
     ],
 )

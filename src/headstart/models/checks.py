@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from headstart.errors import HeadstartError
 
-__all__ = ["check_drop_path", "check_whole", "sides"]
+__all__ = ["check_drop_path", "check_whole", "hidden_units", "sides"]
 
 
 def check_whole(model: str, least: int = 1, **values: Any) -> None:
@@ -37,3 +38,18 @@ def check_drop_path(model: str, rate: Any) -> None:
     """Raise unless ``rate`` is one of stochastic depth: what is kept is divided by 1 − rate."""
     if not isinstance(rate, (int, float)) or not 0 <= rate < 1:
         raise HeadstartError(f"{model}: drop_path must be from 0 up, and below 1; got {rate!r}.")
+
+
+def hidden_units(model: str, width: int, mlp_ratio: Any) -> int:
+    """The units between an MLP's two layers, ``mlp_ratio`` widths rounded down; raises where that is none.
+
+    >>> hidden_units("ViT", 24, 2.5)
+    60
+    """
+    number = isinstance(mlp_ratio, (int, float)) and not isinstance(mlp_ratio, bool) and math.isfinite(mlp_ratio)
+    if not number or int(width * mlp_ratio) < 1:
+        raise HeadstartError(
+            f"{model}: mlp_ratio must be a number of widths that leaves the MLP a unit or more, at least 1/{width} for "
+            f"this width; got {mlp_ratio!r}."
+        )
+    return int(width * mlp_ratio)

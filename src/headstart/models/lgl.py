@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError, unknown
+from headstart.models.checks import hidden_units
 from headstart.models.vit_blocks import Mlp
 
 __all__ = ["ChannelNorm", "LGLBlock", "LocalAggregation", "MapNorm", "SparseAttention", "map_norm"]
@@ -145,8 +146,8 @@ class LGLBlock(nn.Module):
             branches for r > 1, the DW3s not among them, and the last two for r = 1.
         norm: ``"batch"`` or ``"layer"``, in the local aggregation; see :func:`map_norm`.
 
-    Raises :class:`~headstart.errors.HeadstartError` for heads that do not divide the width, and, when called, for a
-    rate that does not divide the sides of the map.
+    Raises :class:`~headstart.errors.HeadstartError` for heads that do not divide the width and for an MLP of no unit,
+    and, when called, for a rate that does not divide the sides of the map.
 
     >>> LGLBlock(48, heads=1, sampling=4)(torch.zeros(2, 48, 8, 16)).shape
     torch.Size([2, 48, 8, 16])
@@ -162,7 +163,7 @@ class LGLBlock(nn.Module):
         norm: MapNorm = "batch",
     ) -> None:
         super().__init__()
-        hidden = int(width * mlp_ratio)
+        hidden = hidden_units("EdgeViT", width, mlp_ratio)
         self.local = LocalAggregation(width, hidden, norm, drop_path) if sampling > 1 else None
         self.position = nn.Conv2d(width, width, 3, padding=1, groups=width)
         self.norm1 = nn.LayerNorm(width, eps=1e-6)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headstart.errors import HeadstartError, unknown
-from headstart.models.checks import check_drop_path, check_whole, sides
+from headstart.models.checks import check_drop_path, check_whole, hidden_units, sides
 from headstart.models.vit_blocks import Block, PatchEmbed
 from headstart.positions import harmonic_embedding, sincos_embedding
 
@@ -51,7 +51,8 @@ class VisionTransformer(nn.Module):
         self.reg_token = nn.Parameter(torch.zeros(1, registers, width)) if registers else None
         self.pos_embed = self._position(position, width, heads)
         rates = [drop_path * index / max(depth - 1, 1) for index in range(depth)]
-        self.blocks = nn.ModuleList(Block(width, heads, int(width * mlp_ratio), rate) for rate in rates)
+        hidden = hidden_units("ViT", width, mlp_ratio)
+        self.blocks = nn.ModuleList(Block(width, heads, hidden, rate) for rate in rates)
         # As in timm: the last norm comes before the class token is read, but after the mean over patches.
         self.norm = nn.LayerNorm(width, eps=1e-6) if pool == "class" else nn.Identity()
         self.fc_norm = nn.LayerNorm(width, eps=1e-6) if pool == "mean" else nn.Identity()

@@ -13,6 +13,7 @@ from headstart.data import Dataset
 from headstart.errors import HeadstartError, unknown
 from headstart.models import AgentCNN, create_agent, create_convmixer, create_edgevit, create_vit
 from headstart.models.agent import AGENTS
+from headstart.models.checks import hidden_units
 from headstart.models.edgevit import EDGEVITS, EdgeViT
 from headstart.models.libraries import build_model
 from headstart.models.vit import SIZES, VisionTransformer
@@ -45,7 +46,7 @@ def mirror_agent(
     """The agent CNN (2112.03552) of the plain ViT that has these sizes, by itself; those of ViT-Tiny unless given."""
     chosen = (width or SIZES["tiny"][0], depth or SIZES["tiny"][1], heads or SIZES["tiny"][2])
     image = (image_size, image_size) if isinstance(image_size, int) else image_size
-    hidden = int(chosen[0] * mlp_ratio)
+    hidden = hidden_units("agent", chosen[0], mlp_ratio)
     return AgentCNN(image, (patch_size, patch_size), num_classes, *chosen, hidden, stem, in_channels)
 
 
