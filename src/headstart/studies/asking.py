@@ -22,7 +22,7 @@ from headstart.training.files import write_json
 from headstart.training.gathering import made_with
 from headstart.training.statistics import mean_and_sd, paired_difference
 
-__all__ = ["ask"]
+__all__ = ["ask", "table_rows"]
 
 UNSHOWN = ("validation, %", "last pass's training images, %")  # the files have them
 PROTOCOL = (
@@ -79,7 +79,7 @@ def ask(
     answers = []
     for question in asked:
         arms = [_answer(question, arm, found) for arm in question.arms]
-        rows = _rows(arms)
+        rows = table_rows(arms)
         others = tuple(text for text in request.settings if not text.startswith(f"{key}="))
         alone = replace(request, settings=(*others, f"{key}={question.name}"))
         answer = {"question": question.text, "name": question.name, "rows": rows, "arms": arms}
@@ -140,8 +140,8 @@ def _answer(question: Question, arm: Arm, found: dict[Arm, dict[str, Any]]) -> d
     }
 
 
-def _rows(arms: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The table, in percent and points; changes of the recipe only where arms differ in them."""
+def table_rows(arms: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The table of answered arms, in percent and points; changes of the recipe only where arms differ in them."""
     changed = len({tuple(arm["changes"]) for arm in arms}) > 1
     return [
         {
