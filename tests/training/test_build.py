@@ -1,5 +1,6 @@
 """Patches in another order: the same for training and evaluation, and without a trace where it is off."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,16 @@ def test_patches_of_a_size_that_does_not_fit_are_refused(tiny: Recipe) -> None:
         build_dataset(tiny.override(["permute_patches=0", "permute_size=3"]))
     with pytest.raises(HeadstartError, match="greater than or equal to 0"):
         tiny.override(["permute_patches=-1"])
+
+
+@pytest.mark.parametrize(
+    ("parts", "named"), [(["test"], "no test image"), (["train", "val"], "no training and no validation image")]
+)
+def test_a_loaded_dataset_without_images_of_a_part_is_refused_at_once(
+    tiny: Recipe, tmp_path: Path, parts: list[str], named: str
+) -> None:
+    loaded = build_dataset(tiny)
+    missing = replace(loaded, **{part: getattr(loaded, part)[:0] for part in parts})
+    with pytest.raises(HeadstartError, match=f"digits has {named}: training needs all three parts"):
+        train(tiny, tmp_path / "run", dataset=missing)
+    assert not list((tmp_path / "run").glob("*"))

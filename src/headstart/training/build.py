@@ -20,7 +20,7 @@ from headstart.training.seeds import generator, seeded
 if TYPE_CHECKING:
     from headstart.initialization import InitReport
 
-__all__ = ["arranged", "build_dataset", "build_model", "initialize", "sample_images", "sampled"]
+__all__ = ["arranged", "build_dataset", "build_model", "initialize", "sample_images", "sampled", "whole"]
 
 
 def build_dataset(recipe: Recipe) -> Dataset:
@@ -46,6 +46,18 @@ def build_dataset(recipe: Recipe) -> Dataset:
     if len(dataset.val) == 0:
         raise HeadstartError(f"val_fraction {recipe.val_fraction} leaves no validation image; use a larger one.")
     return arranged(dataset, recipe)
+
+
+def whole(dataset: Dataset) -> Dataset:
+    """The dataset as it is; raises :class:`~headstart.errors.HeadstartError` where a part of it has no image."""
+    parts = {"training": dataset.train, "validation": dataset.val, "test": dataset.test}
+    empty = [name for name, part in parts.items() if not len(part)]
+    if empty:
+        raise HeadstartError(
+            f"{dataset.name} has no {' and no '.join(empty)} image: training needs all three parts, the training "
+            "images to learn from, the validation images to choose by, and the test images for the end."
+        )
+    return dataset
 
 
 def arranged(dataset: Dataset, recipe: Recipe) -> Dataset:

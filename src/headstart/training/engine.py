@@ -16,7 +16,7 @@ from headstart.data import Dataset, Split
 from headstart.data.fetching import fetch, fits
 from headstart.evaluation import cost
 from headstart.initialization import resolve
-from headstart.training.build import arranged, build_dataset
+from headstart.training.build import arranged, build_dataset, whole
 from headstart.training.checkpoint import save_weights
 from headstart.training.divergence import Diverged
 from headstart.training.feed import Feed
@@ -83,10 +83,11 @@ def train(
         watch: write how local each head is after each pass, to ``locality.jsonl``; a model without heads has none.
 
     Raises :class:`~headstart.errors.HeadstartError` for a folder of another config or in use by another process,
-    an unknown dataset or scheme, a damaged checkpoint, a loss that is no number or diverges (with the step, the
-    learning rate and the last good checkpoint), a full disk, and a batch that does not fit in memory (with the size
-    that would). Raises :class:`~headstart.training.stopping.Stopped` when SIGTERM or SIGINT asked to stop: the step
-    is finished and saved before.
+    an unknown dataset or scheme, a dataset without an image in one of its parts, a damaged checkpoint, a loss that is
+    no number or diverges (with the step, the learning rate and the last good checkpoint), a full disk, and a batch
+    that does not fit in memory (with the size that would). Raises
+    :class:`~headstart.training.stopping.Stopped` when SIGTERM or SIGINT asked to stop: the step is finished and saved
+    before.
     """
     out = Path(out)
     config = {**recipe.portable(), "scheme": resolve(recipe.init).spec}
@@ -96,7 +97,7 @@ def train(
     if not processes.largest((out / "result.json").exists())[0]:
         with locked(out) if processes.first else nullcontext():
             if not processes.largest((out / "result.json").exists())[0]:  # finished by another process just now
-                loaded = build_dataset(recipe) if dataset is None else arranged(dataset, recipe)
+                loaded = build_dataset(recipe) if dataset is None else arranged(whole(dataset), recipe)
                 if on_data is not None:
                     on_data(loaded)
                 if fits(loaded, processes.device) if resident is None else resident:
