@@ -26,6 +26,17 @@ def test_what_a_method_costs_is_told_of_a_run_too(tiny: Recipe, tmp_path: Path) 
     assert read_results(tmp_path)["arms"][0]["runs"][0]["costs"] == result["costs"] != []
 
 
+def test_where_a_teacher_lay_is_not_told(tiny: Recipe, tmp_path: Path) -> None:
+    teacher, student = tmp_path / "place" / "big", tmp_path / "small"
+    deep = tiny.override(["passes=1", "depth=2"])
+    train(deep, teacher)
+    train(deep.override([f"methods=slim:keep=0.5:teacher={teacher}"]), student)
+    told = read_results(student)
+    assert told["arms"][0]["name"] == "default+slim:keep=0.5:teacher=big"
+    assert told["config"]["methods"] == ["slim:keep=0.5:teacher=big"]
+    assert str(tmp_path) not in json.dumps(told)
+
+
 def test_a_half_trained_run_has_no_test_accuracy(tiny: Recipe, tmp_path: Path) -> None:
     train(tiny, tmp_path)
     for name in ("model.safetensors", "result.json"):

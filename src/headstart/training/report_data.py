@@ -14,7 +14,9 @@ from headstart.data import Split
 from headstart.errors import HeadstartError
 from headstart.training.build import sampled
 from headstart.training.comparison import folder_of
+from headstart.training.exported import without_places
 from headstart.training.inspection import Run, load_run
+from headstart.training.provenance import without_place
 from headstart.training.run_folder import read_json
 from headstart.training.watching import read_watched
 
@@ -70,11 +72,11 @@ def read_results(folder: str | Path) -> dict[str, Any]:
         **({"costs": result["costs"]} if "costs" in result else {}),
         **({"locality": watched} if watched else {}),
     }
-    name = "+".join([run.recipe.init, *run.recipe.methods])
+    name = "+".join([run.recipe.init, *map(without_place, run.recipe.methods)])
     arm = {"name": name, "runs": [row], "mean": test, "sd": None, "n": 1, "difference": None, "interval": None}
     return {
         "command": None,
-        "config": run.recipe.portable(),
+        "config": without_places(run.recipe),
         "config_hash": run.recipe.config_hash,
         "versions": machine.get("versions", read_json(folder / "config.json").get("versions", {})),
         "hardware": machine.get("hardware"),
