@@ -26,7 +26,7 @@ __all__ = ["app", "main"]
 
 # How often PyTorch's threads turn in a loop, between two operations, before they sleep (libgomp, on Linux). Left alone
 # they turn so long that a program on one of two cores slows training of digits from 1,588 to 28 images a second, so to
-# 487; without such a program it costs a sixth (results/busy-core.json).
+# 487; without such a program it costs almost a fifth (results/busy-core.json).
 SPINS = "3000"
 
 
