@@ -39,6 +39,10 @@ def test_the_study_runs_and_is_gathered_column_by_column(tmp_path: Path, forbid_
     assert "recipe" not in alone["rows"][0]  # all rows have the same
     forbid_training()
     assert study.run(request(tmp_path, "columns=heads"))["answers"] == [heads]
+    second = study.run(Request(tmp_path, 1, True, ("columns=heads",), Console(quiet=True), seed=1))
+    assert second["seeds"] == [1] and [arm["test"] for arm in second["answers"][0]["arms"]] == [
+        arm["test"][1:] for arm in heads["arms"]
+    ]
 
 
 def test_unknown_columns_are_told(tmp_path: Path) -> None:

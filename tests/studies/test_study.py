@@ -1,5 +1,6 @@
 """How studies are asked for: by name, with settings of their own."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def test_studies_are_listed_run_and_missed(tmp_path: Path) -> None:
     def run(asked: Request) -> dict[str, int]:
         asked.out.mkdir(parents=True)
         (asked.out / "results.json").write_text("{}")
-        return {"seeds": asked.seeds}
+        return {"seeds": asked.each_seed, "command": asked.command("toy")}
 
     register(Study("toy", "Does it toy?", "a moment", run))
     try:
@@ -55,6 +56,9 @@ def test_studies_are_listed_run_and_missed(tmp_path: Path) -> None:
         assert "toy" in listed and "Does it toy?" in listed
         done = CliRunner().invoke(app, ["study", "toy", "--out", str(tmp_path / "toy")])
         assert done.exit_code == 0 and "results.json" in done.output
+        words = ["study", "toy", "--seeds", "2", "--seed", "3", "--out", str(tmp_path / "more"), "--json"]
+        told = json.loads(CliRunner().invoke(app, words).stdout)["results"]
+        assert told == {"seeds": [3, 4], "command": "headstart study toy --seeds 2 --seed 3"}
         missed = CliRunner().invoke(app, ["study", "toi"])
         assert missed.exit_code == 1 and "unknown study 'toi': did you mean 'toy'" in missed.output
     finally:

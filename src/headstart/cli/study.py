@@ -21,6 +21,7 @@ def study(
     ] = None,
     out: Out = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, metavar="N", help="Seeds of each arm.")] = 3,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The first seed.")] = 0,
     quick: Annotated[bool, typer.Option("--quick", help="A size of seconds, to see that it works.")] = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of it; repeatable.")
@@ -39,6 +40,7 @@ def study(
         raise unknown("study", name, STUDIES)
     folder = out or Path(f"runs/study-{name}")
     commit()  # now: by the end of the study it may be another
-    results = STUDIES[name].run(Request(folder, seeds, quick, tuple(set_ or ()), console(), answer()))
+    request = Request(folder, seeds, quick, tuple(set_ or ()), console(), answer(), seed)
+    results = STUDIES[name].run(request)
     files = show_paths(console(), sorted([*folder.glob("*.json"), *folder.glob("*.png")]))
     print_json({"study": name, "folder": str(folder), "results": results, "files": files})

@@ -58,7 +58,7 @@ def ask(
     asked, jobs = [every[name] for name in chosen[key]], chosen["jobs"]
     known = {name: value for name, value in chosen.items() if name in Recipe.model_fields}
     recipe = Recipe(**{**known, "limit": chosen.get("limit") or None, "eval_batch": 500}, init="default")
-    seeds = list(range(request.seeds))
+    seeds = request.each_seed
     found: dict[Arm, dict[str, Any]] = {}
     made: dict[tuple[str, ...], dict[str, Any]] = {}
     folders: list[Path] = []

@@ -75,7 +75,7 @@ def run(request: Request) -> dict[str, Any]:
     )
     keys = ("dataset", "width", "depth", "heads", "patch_size", "passes", "batch_size", "lr", "crop", "flip")
     recipe = Recipe(**{key: chosen[key] for key in keys}, limit=chosen["limit"] or None, init="default")
-    seeds = list(range(request.seeds))
+    seeds = request.each_seed
     found = compare(recipe, list(arms), seeds, request.out / "runs", console=request.console)
     of_name = {arm["name"]: arm for arm in found["arms"]}
     places = corruption_runs([request.out / "runs"])

@@ -69,7 +69,7 @@ def run(request: Request) -> dict[str, Any]:
         dataset=chosen["dataset"], limit=chosen["limit"] or None, model="convmixer", init="default",
         passes=chosen["passes"], batch_size=chosen["batch_size"], lr=chosen["lr"], **RECIPES[size],
     )  # fmt: skip
-    seeds = list(range(request.seeds))
+    seeds = request.each_seed
     found = compare(recipe, list(arms.values()), seeds, request.out / "runs", console=request.console)
     of_name, runs = {row["name"]: row for row in found["arms"]}, request.out / "runs"
     rows = [

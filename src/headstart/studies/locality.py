@@ -49,7 +49,7 @@ def run(request: Request) -> dict[str, Any]:
         raise HeadstartError(f"transfer must be one of: {'; '.join(names)}; got {chosen['transfer']!r}.")
     if min(chosen["samples"], chosen["test"], chosen["steps"], chosen["transfer_steps"], *chosen["counts"]) < 1:
         raise HeadstartError("samples, test, steps, transfer_steps and counts must be 1 or more.")
-    seeds, parts = list(range(request.seeds)), Parts(request.out / "parts", chosen, request.console)
+    seeds, parts = request.each_seed, Parts(request.out / "parts", chosen, request.console)
     learned = [
         {"task": task, "learner": learner, "runs": [parts.learned(task, learner, seed) for seed in seeds]}
         for task in TASKS

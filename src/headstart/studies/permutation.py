@@ -57,7 +57,7 @@ def run(request: Request) -> dict[str, Any]:
     base = Recipe(**options, init="default")
     recipes = {"stored": base, "permuted": base.override([f"permute_patches={order}"])}
     build_dataset(recipes["permuted"])  # patches that can't be permuted are told before anything is trained
-    seeds = list(range(request.seeds))
+    seeds = request.each_seed
     found: dict[str, dict[str, Any]] = {}
     for count in range(1, request.seeds + 1):  # cut early, there are as many runs of one order as of the other
         for name in ORDERS:

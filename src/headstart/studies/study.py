@@ -34,6 +34,7 @@ class Request:
         settings: ``key=value`` texts, each study's own.
         console: where progress is shown.
         answer: where tables are shown; the console unless given.
+        seed: the first one.
     """
 
     out: Path
@@ -42,6 +43,12 @@ class Request:
     settings: tuple[str, ...]
     console: Console
     answer: Console | None = None
+    seed: int = 0
+
+    @property
+    def each_seed(self) -> list[int]:
+        """The seeds, in a row."""
+        return list(range(self.seed, self.seed + self.seeds))
 
     def show(self, table: RenderableType) -> None:
         """Print what the study found."""
@@ -80,7 +87,8 @@ class Request:
 
     def command(self, name: str) -> str:
         """What was typed for the study of that name, without the place where the data lie."""
-        words = ["headstart", "study", name, "--seeds", str(self.seeds), *["--quick"] * self.quick]
+        words = ["headstart", "study", name, "--seeds", str(self.seeds)]
+        words += ["--seed", str(self.seed)] * (self.seed != 0) + ["--quick"] * self.quick
         for text in self.settings:
             key, _, value = text.partition("=")
             words += ["--set", f"{key}={spec_name(value) if key in DATASETS else value}"]

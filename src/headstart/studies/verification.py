@@ -75,7 +75,7 @@ def run(request: Request) -> dict[str, Any]:
     Raises :class:`~headstart.errors.HeadstartError` for unknown settings, and groups that share a class.
     """
     size, chosen = settings(request)
-    seeds = list(range(request.seeds))
+    seeds = request.each_seed
     development, test, seen = groups(chosen)
     found = compare(recipe(chosen), list(chosen["arms"]), seeds, request.out / "runs", console=request.console)
     entries: dict[str, list[Entry]] = {"pixels": [pixels(development, test)]}
