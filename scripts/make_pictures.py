@@ -1,21 +1,29 @@
-"""Draw the README's picture: what the heads of a ViT-Tiny look at before training, from three starts."""
+"""Draw the README's pictures: ``heads.png``, what the heads of a ViT-Tiny look at before training, from three starts,
+and ``gains.png``, what each start is ahead of the usual one, from the committed result files of ``study starts``.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
 
 import headstart
+from headstart.studies.questions import RELEASED
+from headstart.studies.starts_gains import draw_gains
 
+ROOT = Path(__file__).parents[1]
 STARTS = ("default", "mimetic", "impulse")
 SEED, BLOCKS, HEADS = 0, 3, 3
+COLUMNS = ("hundredth", "twentieth", "tenth", "quarter", "half", "all", "heads", "fashion", "photos")
 
 
-def main(path: Path) -> None:
+def draw_heads(path: Path) -> None:
     warnings.simplefilter("ignore")
     figure = Figure(figsize=(9.6, 3.9), layout="constrained")
     axes = figure.subplots(len(STARTS), BLOCKS * HEADS)
@@ -36,9 +44,22 @@ def main(path: Path) -> None:
         "Mean attention by offset, the looking patch in the middle; above each head, the share its offset gets",
         fontsize=10,
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)
 
 
+def measured() -> dict[str, Any]:
+    """The columns' files as one result of the study, with the starts that all of them have."""
+    files = [json.loads((ROOT / "results" / "starts" / f"{name}.json").read_text()) for name in COLUMNS]
+    answers = []
+    for found in files:
+        arms = {arm["init"]: arm for arm in found["arms"]}
+        answers.append({**found, "arms": [arms[start] for start in ("default", "mimetic", RELEASED, "impulse")]})
+    (n,) = {found["n"] for found in files}
+    return {"n": n, "answers": answers}
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/images/heads.png"))
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    draw_heads(folder / "heads.png")
+    draw_gains(measured(), folder / "gains.png")
