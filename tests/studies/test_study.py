@@ -45,7 +45,7 @@ def test_what_a_study_does_not_have_is_told(setting: str, message: str) -> None:
 
 
 def test_studies_are_listed_run_and_missed(tmp_path: Path) -> None:
-    def run(asked: Request) -> dict[str, int]:
+    def run(asked: Request) -> dict[str, object]:
         asked.out.mkdir(parents=True)
         (asked.out / "results.json").write_text("{}")
         return {"seeds": asked.each_seed, "command": asked.command("toy")}

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from headstart.errors import HeadstartError
 from headstart.models import EdgeViT, VisionTransformer
 from headstart.training import Recipe, compare, load_run, train
-from headstart.training.architectures import create
+from headstart.training.architectures import create, mirror_agent
 from headstart.training.build import build_dataset, build_model
 from headstart.training.trainee import build_trainee
 
@@ -42,6 +42,13 @@ def test_the_agent_of_the_recipes_vit_can_be_trained_by_itself(plain: Recipe, tm
     assert torch.equal(
         build_trainee(taught, dataset).each[0].agent.head.weight, load_run(tmp_path / "agent").model.head.weight
     )
+
+
+def test_an_agent_without_a_unit_in_its_mlps_is_refused() -> None:
+    with pytest.raises(
+        HeadstartError, match=r"agent: mlp_ratio must be a number of widths .* at least 1/16 .* got 0\."
+    ):
+        mirror_agent(num_classes=2, image_size=8, in_channels=3, patch_size=2, width=16, heads=2, depth=1, mlp_ratio=0)
 
 
 def test_another_model_comes_with_its_own_width_unless_that_is_given_too(plain: Recipe) -> None:
