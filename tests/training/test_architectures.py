@@ -45,9 +45,7 @@ def test_the_agent_of_the_recipes_vit_can_be_trained_by_itself(plain: Recipe, tm
 
 
 def test_an_agent_without_a_unit_in_its_mlps_is_refused() -> None:
-    with pytest.raises(
-        HeadstartError, match=r"agent: mlp_ratio must be a number of widths .* at least 1/16 .* got 0\."
-    ):
+    with pytest.raises(HeadstartError, match=r"agent: mlp_ratio must be a number .* at least 1/16 .* got 0\."):
         mirror_agent(num_classes=2, image_size=8, in_channels=3, patch_size=2, width=16, heads=2, depth=1, mlp_ratio=0)
 
 
