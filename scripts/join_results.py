@@ -19,7 +19,7 @@ from typing import Any
 
 from headstart.studies.asking import table_rows
 from headstart.training.files import write_json
-from headstart.training.provenance import seed_words
+from headstart.training.provenance import commits, seed_words
 from headstart.training.statistics import mean_and_sd, paired_difference
 
 SAME = ("question", "name", "protocol", "hardware", "versions", "configs")
@@ -50,11 +50,10 @@ def join(kept: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
             raise SystemExit(f"{arm['init']} stands beside {beside[0]}, which is not among the joined arms.")
         if beside != _name(arm):
             arm["difference"], arm["interval"] = paired_difference(arm["test"], tests[beside])
-    commits = dict.fromkeys(one for made in (kept, more) for one in (made["commit"] or "none").split(", "))
     return {
         **kept,
         "date": max(kept["date"], more["date"]),
-        "commit": ", ".join(commits),
+        "commit": commits([kept["commit"], more["commit"]]),
         "seeds": seeds,
         "n": len(seeds),
         "rows": table_rows(arms),

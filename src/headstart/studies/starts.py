@@ -15,7 +15,7 @@ from headstart.studies.starts_picture import draw_starts
 from headstart.studies.study import Request, Study, register, shown
 from headstart.training.files import write_json
 
-__all__ = ["run"]
+__all__ = ["run", "tables"]
 
 
 def run(request: Request) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def run(request: Request) -> dict[str, Any]:
     starts = chosen["starts"]
     every = columns(size, starts, chosen["dataset"], chosen["fashion"], chosen["photos"])
     results = ask(request, "starts", "columns", size, chosen, every)
-    results["rows"], results["differences"] = _tables(results["answers"], starts)
+    results["rows"], results["differences"] = tables(results["answers"], starts)
     write_json(request.out / "results.json", results)
     request.show(Text("Test accuracy, %"))
     request.show(shown(results["rows"]))
@@ -44,7 +44,7 @@ def run(request: Request) -> dict[str, Any]:
     return results
 
 
-def _tables(answers: Sequence[dict[str, Any]], starts: Sequence[str]) -> tuple[list[dict[str, Any]], ...]:
+def tables(answers: Sequence[dict[str, Any]], starts: Sequence[str]) -> tuple[list[dict[str, Any]], ...]:
     """A row for each start, a cell for each column: accuracies, and what the start is ahead of the last one."""
     accuracies, differences = [], []
     for place, start in enumerate(starts):

@@ -12,7 +12,7 @@ from headstart.initialization import resolve
 from headstart.leading import leading
 from headstart.training.exported import without_places
 from headstart.training.files import write_json
-from headstart.training.provenance import command, commit, hardware, versions
+from headstart.training.provenance import command, commit, commits, hardware, versions
 from headstart.training.recipe import config_hash
 from headstart.training.run_folder import read_json
 from headstart.training.statistics import mean_and_sd, paired_difference
@@ -71,7 +71,7 @@ def note_machine(folder: Path) -> None:
     made = _machine()
     path = folder / "config.json"
     began = read_json(path).get("commit") if path.exists() else None
-    write_json(folder / "machine.json", {**made, "commit": _together([began or made["commit"], made["commit"]])})
+    write_json(folder / "machine.json", {**made, "commit": commits([began or made["commit"], made["commit"]])})
 
 
 def made_with(folders: Iterable[Path]) -> dict[str, Any]:
@@ -80,8 +80,7 @@ def made_with(folders: Iterable[Path]) -> dict[str, Any]:
     This process's for a folder without a note.
     """
     machines = [_noted(folder) for folder in folders]
-    commits = [one for machine in machines for one in (machine["commit"] or "none").split(", ")]
-    return {**_together(machines), "commit": _together([None if one == "none" else one for one in commits])}
+    return {**_together(machines), "commit": commits(machine["commit"] for machine in machines)}
 
 
 def _noted(folder: Path) -> dict[str, Any]:

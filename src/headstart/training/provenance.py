@@ -8,6 +8,7 @@ import platform
 import re
 import shlex
 import subprocess
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from headstart.training.arms import Matrix
 from headstart.training.named import RECIPES
 from headstart.training.recipe import Recipe
 
-__all__ = ["command", "commit", "hardware", "seed_words", "versions", "without_place", "written"]
+__all__ = ["command", "commit", "commits", "hardware", "seed_words", "versions", "without_place", "written"]
 
 # What a recommended recipe chooses by the data.
 RECOMMENDED = {"model", "width", "depth", "heads", "patch_size", "crop", "flip", "passes", "batch_size"}
@@ -72,6 +73,18 @@ def commit() -> str | None:
         return git("rev-parse", "HEAD").stdout.strip() + ("-dirty" if dirty else "")
     except OSError:  # no git
         return None
+
+
+def commits(noted: Iterable[str | None]) -> str | None:
+    """All different commits of several notes, each of which may hold several, in their order, with commas between.
+
+    None where no note has one; beside others it is "none".
+
+    >>> commits(["a", "b, a", None]), commits([None, None])
+    ('a, b, none', None)
+    """
+    different = dict.fromkeys(one for note in noted for one in (note or "none").split(", "))
+    return None if list(different) == ["none"] else ", ".join(different)
 
 
 def command(recipe: Recipe, arms: list[str] | Matrix, seeds: list[int]) -> str:
