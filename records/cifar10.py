@@ -3,6 +3,8 @@
     python records/cifar10.py 90 --out records/90-h100.json
     python records/cifar10.py 94 --runs 3 --set passes=200          # trying something else
 
+The same command goes on after a cut: runs that the file holds are not trained again.
+
 Each run is a fresh model in a fresh folder. What is timed is training: data order, augmentation, forward, backward,
 optimizer and moving average, from the first step to the last. Not in it: imports, reading the images, initialization
 (timed by itself), evaluation, and compiling, which is what the first pass takes beyond the median of the others.
@@ -24,7 +26,8 @@ import torch
 
 from headstart.training import Recipe, train
 from headstart.training.build import build_dataset
-from headstart.training.provenance import commit, hardware, versions
+from headstart.training.files import write_json
+from headstart.training.provenance import commit, commits, hardware, versions
 from headstart.training.statistics import mean_and_sd
 
 LEAST_RUNS = 10
@@ -74,8 +77,32 @@ def timed(recipe: Recipe, folder: Path, dataset: Any) -> dict[str, Any]:
     }
 
 
-def summary(goal: int, recipe: Recipe, runs: list[dict[str, Any]], command: str) -> dict[str, Any]:
-    """What goes into the file: every run, and a row for the table."""
+def earlier(path: Path | None, goal: int, recipe: Recipe) -> dict[str, Any]:
+    """What an earlier call wrote; empty without one. Runs of another recipe, machine or version are not mixed."""
+    if path is None or not path.exists():
+        return {}
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+        theirs = {key: found[key] for key in ("goal", "config_hash", "hardware", "versions")}
+        runs = found["runs"]
+    except (ValueError, KeyError, TypeError):
+        raise SystemExit(f"{path} is no file of this script, so nothing is added to it; give another --out.") from None
+    ours = {
+        "goal": goal / 100, "config_hash": recipe.config_hash, "hardware": hardware(), "versions": versions(),
+    }  # fmt: skip
+    for key, value in ours.items():
+        if theirs[key] != value:
+            raise SystemExit(
+                f"{path} holds {len(runs)} runs with another {key}, {theirs[key]}, where this call has {value}; "
+                "give another --out."
+            )
+    return found
+
+
+def summary(
+    goal: int, recipe: Recipe, runs: list[dict[str, Any]], command: str, noted: str | None = None
+) -> dict[str, Any]:
+    """What goes into the file: every run, a row for the table, and the commits, ``noted`` ones first."""
     mean, sd = mean_and_sd([run["test"] for run in runs])
     seconds = mean_and_sd([run["seconds"] for run in runs])[0]
     machine = hardware()
@@ -92,7 +119,8 @@ def summary(goal: int, recipe: Recipe, runs: list[dict[str, Any]], command: str)
         "on": machine["gpu"] or f"{machine['cores']} CPU cores",
     }
     return {
-        "command": command, "hardware": machine, "versions": versions(), "commit": commit(),
+        "command": command, "hardware": machine, "versions": versions(),
+        "commit": commits([noted or commit(), commit()]),
         "date": datetime.now(timezone.utc).date().isoformat(), "config": recipe.portable(),
         "config_hash": recipe.config_hash, "goal": goal / 100, "rows": [row], "runs": runs,
     }  # fmt: skip
@@ -104,20 +132,26 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=LEAST_RUNS, help=f"a record needs {LEAST_RUNS}")
     parser.add_argument("--dataset", default="cifar10", help="cifar10, or cifar10:FOLDER")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a key of the recipe")
-    parser.add_argument("--out", type=Path, help="a JSON file to write, after each run")
+    parser.add_argument("--out", type=Path, help="a JSON file to write after each run, and to go on with")
     args = parser.parse_args()
     recipe = RECIPES[args.goal].model_copy(update={"dataset": args.dataset}).override(args.set)
     check(recipe)
+    if args.runs < 1:
+        parser.error(f"argument --runs: at least one run is needed, not {args.runs}")
     words = [f"python records/cifar10.py {args.goal}", f"--runs {args.runs}", *(f"--set {text}" for text in args.set)]
-    dataset, runs, results = build_dataset(recipe), [], {}
+    found = earlier(args.out, args.goal, recipe)
+    runs = found.get("runs", [])
+    if args.out is not None:
+        args.out.parent.mkdir(parents=True, exist_ok=True)  # rather now than after the first run
+    dataset = build_dataset(recipe)
     with tempfile.TemporaryDirectory() as folder:
-        for seed in range(args.runs):
+        for seed in range(len(runs), args.runs):
             one = recipe.model_copy(update={"seed": seed})
             runs.append(timed(one, Path(folder) / str(seed), dataset))
             print(f"seed {seed}: {runs[-1]['test']:.2%} in {runs[-1]['seconds']:.1f} s", flush=True)
-            results = summary(args.goal, recipe, runs, " ".join(words))
             if args.out is not None:
-                args.out.write_text(json.dumps(results, indent=1) + "\n")
+                write_json(args.out, summary(args.goal, recipe, runs, " ".join(words), found.get("commit")))
+    results = summary(args.goal, recipe, runs, " ".join(words), found.get("commit"))
     for key, value in results["rows"][0].items():
         print(f"{key:20} {value}")
     return 0 if results["rows"][0]["reached"] == "yes" else 1

@@ -16,6 +16,9 @@ ROOT = Path(__file__).parents[2]
 SMALL = ["width=24", "depth=1", "heads=3", "passes=2", "batch_size=50", "compile=false", "cutmix=0"]
 
 
+CHANGES = [word for change in SMALL for word in ("--set", change)]
+
+
 @pytest.fixture(scope="module")
 def script(loaded: Callable[[str], ModuleType]) -> ModuleType:
     return loaded("records/cifar10.py")
@@ -33,8 +36,7 @@ def test_runs_are_timed_and_written(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     out = tmp_path / "90.json"
-    changes = [word for change in SMALL for word in ("--set", change)]
-    words = ["cifar10.py", "90", "--runs", "2", "--dataset", f"cifar10:{tmp_path}", *changes, "--out", str(out)]
+    words = ["cifar10.py", "90", "--runs", "2", "--dataset", f"cifar10:{tmp_path}", *CHANGES, "--out", str(out)]
     monkeypatch.setattr(sys, "argv", words)
     monkeypatch.setattr(script, "build_dataset", made_up)
     assert script.main() == 1
@@ -44,6 +46,50 @@ def test_runs_are_timed_and_written(
     assert found["rows"][0]["reached"] == "no" and found["rows"][0]["n"] == 2
     assert found["config"]["dataset"] == "cifar10" and str(tmp_path) not in out.read_text()
     assert "seed 1: " in capsys.readouterr().out
+
+
+def test_a_cut_record_goes_on(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / "new" / "90.json"
+    monkeypatch.setattr(script, "build_dataset", made_up)
+    monkeypatch.setattr(script, "commit", lambda: "first")
+    monkeypatch.setattr(sys, "argv", ["cifar10.py", "90", "--runs", "1", *CHANGES, "--out", str(out)])
+    script.main()
+    (began,) = json.loads(out.read_text())["runs"]
+    capsys.readouterr()
+    monkeypatch.setattr(script, "commit", lambda: "second")
+    monkeypatch.setattr(sys, "argv", ["cifar10.py", "90", "--runs", "3", *CHANGES, "--out", str(out)])
+    script.main()
+    found = json.loads(out.read_text())
+    assert found["runs"][0] == began and [run["seed"] for run in found["runs"]] == [0, 1, 2]
+    assert found["commit"] == "first, second" and found["rows"][0]["n"] == 3
+    assert "seed 0: " not in capsys.readouterr().out
+
+    other = ["cifar10.py", "90", "--runs", "3", *CHANGES, "--set", "lr=0.5", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", other)
+    with pytest.raises(SystemExit, match=r"90\.json holds 3 runs with another config_hash, .*; give another --out"):
+        script.main()
+    assert json.loads(out.read_text()) == found
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"goal": 0.9}'])
+def test_another_file_is_not_added_to(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    out = tmp_path / "notes.json"
+    out.write_text(content)
+    monkeypatch.setattr(sys, "argv", ["cifar10.py", "90", *CHANGES, "--out", str(out)])
+    with pytest.raises(SystemExit, match=r"notes\.json is no file of this script, so nothing is added to it"):
+        script.main()
+    assert out.read_text() == content
+
+
+def test_no_run_is_refused(script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(sys, "argv", ["cifar10.py", "90", "--runs", "0"])
+    with pytest.raises(SystemExit):
+        script.main()
+    assert "at least one run is needed, not 0" in capsys.readouterr().err
 
 
 def test_a_mean_of_ten_runs_at_the_goal_is_a_record(script: ModuleType) -> None:
