@@ -1,7 +1,7 @@
-"""Print what one start is ahead of another in committed result files, paired by seed, and in all of them together.
+r"""Print what one start is ahead of another in committed result files, paired by seed, and in all of them together.
 
     python scripts/differences.py impulse:content_heads=4 mimetic results/starts/heads.json
-    python scripts/differences.py impulse:content_heads=1,impulse:content_heads=4 impulse \\
+    python scripts/differences.py impulse:content_heads=1,impulse:content_heads=4 impulse \
         results/starts/{hundredth,tenth-five,fashion-five,photos,heads}.json results/ablation/content.json
 
 Tables take differences to one start; the pages tell of others too, and this is where those come from. Intervals are
