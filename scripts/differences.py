@@ -2,7 +2,7 @@ r"""Print what one start is ahead of another in committed result files, paired b
 
     python scripts/differences.py impulse:content_heads=4 mimetic results/starts/heads.json
     python scripts/differences.py impulse:content_heads=1,impulse:content_heads=4 impulse \
-        results/starts/{hundredth,tenth-five,fashion-five,photos,heads}.json results/ablation/content.json
+        results/starts/{hundredth,tenth-five,photos,heads-five}.json results/ablation/content.json
 
 Tables take differences to one start; the pages tell of others too, and this is where those come from. Intervals are
 Student's 95 %: of the seeds' differences in one setting, and of the settings' means together. A file with several
