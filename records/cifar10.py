@@ -85,7 +85,7 @@ def earlier(path: Path | None, goal: int, recipe: Recipe) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(path.read_text())
         theirs = {key: found[key] for key in ("goal", "config_hash", "hardware", "versions")}
         runs = found["runs"]
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         raise SystemExit(f"{path} is no file of this script, so nothing is added to it; give another --out.") from None
     ours = {
         "goal": goal / 100, "config_hash": recipe.config_hash, "hardware": hardware(), "versions": versions(),
@@ -142,7 +142,10 @@ def main() -> int:
     found = earlier(args.out, args.goal, recipe)
     runs = found.get("runs", [])
     if args.out is not None:
-        args.out.parent.mkdir(parents=True, exist_ok=True)  # rather now than after the first run
+        try:
+            args.out.parent.mkdir(parents=True, exist_ok=True)  # rather now than after the first run
+        except OSError as error:
+            raise SystemExit(f"no folder can be made for --out {args.out}: {error.strerror}; name another.") from None
     dataset = build_dataset(recipe)
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(len(runs), args.runs):

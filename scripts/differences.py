@@ -25,9 +25,13 @@ Pair = tuple[str, list[float], list[float]]
 def pairs(starts: Iterable[str], others: Iterable[str], path: Path) -> Iterator[Pair]:
     """The settings of a file that hold one of ``starts`` and one of ``others``: what it is, and their accuracies.
 
-    Raises SystemExit where the file has none.
+    Raises SystemExit where the file has none, or is no result file.
     """
-    arms = json.loads(path.read_text())["arms"]
+    try:
+        made = json.loads(path.read_text())
+        arms = [arm for answer in made.get("answers", [made]) for arm in answer["arms"]]
+    except (OSError, ValueError, KeyError, AttributeError):
+        raise SystemExit(f"{path} is no result file of a study or of `headstart compare`; name one.") from None
     by_recipe: dict[tuple[str, ...], dict[str, list[float]]] = {}
     for arm in arms:
         tests = arm["test"] if "test" in arm else [run["test"] for run in arm["runs"]]

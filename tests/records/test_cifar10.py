@@ -85,6 +85,19 @@ def test_another_file_is_not_added_to(
     assert out.read_text() == content
 
 
+def test_an_out_that_cannot_be_written_is_told_before_the_work(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    for out, message in (
+        (tmp_path, "is no file of this script"),
+        (tmp_path / "file" / "90.json", "no folder can be made for --out .*90.json: .*; name another"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["cifar10.py", "90", *CHANGES, "--out", str(out)])
+        with pytest.raises(SystemExit, match=message):
+            script.main()
+
+
 def test_no_run_is_refused(script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.setattr(sys, "argv", ["cifar10.py", "90", "--runs", "0"])
     with pytest.raises(SystemExit):

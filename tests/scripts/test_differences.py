@@ -57,3 +57,17 @@ def test_files_of_compare_are_read_too(script) -> None:
 def test_starts_that_a_file_lacks_are_named(script, file: Path) -> None:
     with pytest.raises(SystemExit, match=r"made\.json has no recipe with impulse and released; its starts are impulse"):
         list(script.pairs(["impulse"], ["released"], file))
+
+
+def test_tables_of_several_columns_are_read_too(script) -> None:
+    found = list(script.pairs(["impulse:control=scrambled"], ["impulse"], RESULTS / "starts" / "controls.json"))
+    assert len(found) == 2 and [len(ours) for _, ours, _ in found] == [5, 5]
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", "{}"])
+def test_what_is_no_result_file_is_refused(script, tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "notes.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(SystemExit, match=r"notes\.json is no result file of a study or of `headstart compare`"):
+        list(script.pairs(["impulse"], ["default"], path))
